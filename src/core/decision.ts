@@ -40,7 +40,8 @@ export type RunErrorCode =
   | 'workflow_terminated'
   | 'workflow_cancelled'
   | 'workflow_timed_out'
-  | 'workflow_failed';
+  | 'workflow_failed'
+  | 'internal_error';
 
 export interface RunError {
   code: RunErrorCode;

@@ -8,106 +8,195 @@
  *   rule        a CEL condition and the task to make where it holds
  */
 import { z } from 'zod';
+import { cronFault, timezoneFault } from './cron.ts';
+import { describeFound, listNames } from './wording.ts';
 
 const DEFINITION_ID = /^[a-z0-9][a-z0-9-]{0,99}$/;
 const RULE_ID = /^[a-z0-9][a-z0-9_-]{0,99}$/;
-const BIND_TO = /^context\.[a-z_][a-z0-9_]*$/;
-const VARIABLE = /^[a-z_][a-z0-9_]*$/;
-const DURATION = /^(\d+)(ms|s|m|h|d)$/;
+const BIND_TO = /^context\.[a-z][a-z0-9_]*$/;
+const VARIABLE = /^[a-z][a-z0-9_]*$/;
+const DURATION = /^(\d{1,9})(ms|s|m|h|d)$/;
 /** Dotted and lower case; the NATS subject is `activity.` followed by it. */
 export const EVENT_TYPE = /^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+$/;
 
-const duration = z.string().regex(DURATION, 'a duration like 30s, 15m, 1h or 7d');
+const LONGEST = '366d';
+/** `atLeast` is a duration too, as in `10s`. */
+function duration(atLeast: string) {
+  return z
+    .string()
+    .regex(DURATION, { error: 'a duration like 30s, 15m, 1h or 7d', abort: true })
+    .refine((text) => durationMs(text) >= durationMs(atLeast), {
+      error: ({ input }) => `expected at least \`${atLeast}\`, found ${describeFound(input)}`,
+    })
+    .refine((text) => durationMs(text) <= durationMs(LONGEST), {
+      error: ({ input }) => `expected at most \`${LONGEST}\`, found ${describeFound(input)}`,
+    });
+}
+
+function checked(schema: z.ZodString, fault: (text: string) => string | null) {
+  return schema.superRefine((text, context) => {
+    const message = fault(text);
+    if (message) context.addIssue({ code: 'custom', message });
+  });
+}
+
 const expression = z.string().min(1).max(4096).describe('A CEL expression');
 const template = z.string().max(16_384).describe('Text; {{ CEL }} is replaced by the value');
 
+const ruleId = z
+  .string()
+  .regex(RULE_ID, 'a name of lower-case letters, digits, - and _')
+  .describe('Unique in the definition');
+const variable = z.string().regex(VARIABLE, 'a variable name, as in item');
+
 const eventTrigger = z.strictObject({
-  type: z.string().regex(EVENT_TYPE, 'a dotted, lower-case event type').describe('A registered event type'),
-  filter: expression.optional().describe('CEL over `event`; the event is `filtered` where it is false'),
+  type: z
+    .string()
+    .regex(EVENT_TYPE, 'a dotted, lower-case event type')
+    .describe('A registered event type, as in kaizen.metrics.recorded'),
+  filter: expression
+    .optional()
+    .describe('CEL over `event`; where it is false the event is `filtered` and nothing runs'),
 });
 
-const scheduleTrigger = z.strictObject({
-  cron: z.string().optional().describe('Five fields, as in `15 * * * *`'),
-  every: duration.optional().describe('An interval, instead of cron'),
-  timezone: z.string().default('UTC').describe('An IANA time zone'),
-  overlap: z.enum(['skip', 'buffer_one', 'buffer_all', 'allow_all']).default('skip'),
-  catchup_window: duration.default('1h').describe('How late a tick may start; at least 10s'),
-  jitter: duration.default('0s'),
-});
+const scheduleTrigger = z
+  .strictObject({
+    cron: checked(z.string(), cronFault)
+      .optional()
+      .describe('Five fields, as in `15 * * * *`; either this or every'),
+    every: duration('1s').optional().describe('An interval, instead of cron; at least 1s'),
+    timezone: checked(z.string(), timezoneFault).default('UTC').describe('The IANA time zone of cron'),
+    overlap: z
+      .enum(['skip', 'buffer_one', 'buffer_all', 'allow_all'])
+      .default('skip')
+      .describe('What happens to a tick while the run before it is still going'),
+    catchup_window: duration('10s').default('1h').describe('How late a tick may still start; at least 10s'),
+    jitter: duration('0s').default('0s').describe('Ticks are delayed by a random time up to this'),
+  })
+  .superRefine(({ cron, every }, context) => {
+    if ((cron === undefined) !== (every === undefined)) return;
+    const found = cron === undefined ? 'neither' : 'both';
+    context.addIssue({
+      code: 'custom',
+      message: `expected exactly one of \`cron\`, \`every\`; found ${found}`,
+    });
+  })
+  .meta({ oneOf: [{ required: ['cron'] }, { required: ['every'] }] });
 
 const trigger = z
   .strictObject({
-    event: eventTrigger.optional(),
-    schedule: scheduleTrigger.optional(),
-    manual: z.strictObject({}).optional(),
+    event: eventTrigger.optional().describe('Each event of one type'),
+    schedule: scheduleTrigger.optional().describe('A clock'),
+    manual: z.strictObject({}).optional().describe('Only by hand: `manual: {}`'),
   })
-  .describe('Exactly one of event, schedule, manual');
+  .superRefine((triggers, context) => {
+    const found = Object.keys(triggers);
+    if (found.length === 1) return;
+    const message = `expected exactly one of \`event\`, \`schedule\`, \`manual\`; found ${listNames(found) || 'none'}`;
+    context.addIssue({ code: 'custom', message });
+  })
+  .meta({
+    description: 'What starts a run: exactly one of event, schedule, manual',
+    minProperties: 1,
+    maxProperties: 1,
+  });
 
-const contextSource = z.strictObject({
-  type: z.string().min(1).describe('A registered context source type'),
-  bind_to: z.string().regex(BIND_TO, 'a name in the context, as in context.metrics'),
-  params: z.record(z.string(), z.json()).default({}),
-});
+const contextSource = z
+  .strictObject({
+    type: z.string().min(1).describe('A registered context source type'),
+    bind_to: z
+      .string()
+      .regex(BIND_TO, 'a name in the context, as in context.metrics')
+      .describe('As in context.metrics'),
+    params: z
+      .record(z.string(), z.json())
+      .default({})
+      .describe('What the source type asks for; texts may hold {{ CEL }}'),
+  })
+  .describe('Data that rules see as `context.<name>`');
 
-export const taskTemplate = z.strictObject({
-  title: template.min(1),
-  description: template.default(''),
-  target_repo: template.optional(),
-  labels: z.array(template).max(50).default([]),
-  priority: z.enum(['low', 'medium', 'high', 'urgent']).default('medium'),
-  dedupe_key: template.optional().describe('Tasks with one key are the same piece of work'),
-});
+export const taskTemplate = z
+  .strictObject({
+    title: template.min(1).describe('The task’s title; {{ CEL }} is replaced by the value'),
+    description: template.default('').describe('The task’s text; {{ CEL }} is replaced by the value'),
+    target_repo: template.optional().describe('The repository that the task is about'),
+    labels: z.array(template).max(50).default([]),
+    priority: z.enum(['low', 'medium', 'high', 'urgent']).default('medium'),
+    dedupe_key: template.optional().describe('Tasks with one key are the same piece of work'),
+  })
+  .describe('The task that is asked for where the condition holds');
 
-const rule = z.strictObject({
-  id: z.string().regex(RULE_ID, 'lower-case letters, digits, - and _'),
-  for_each: expression.optional().describe('CEL that gives a list; the rule is evaluated for each element'),
-  as: z.string().regex(VARIABLE, 'a variable name').optional().describe('The name of the element'),
-  condition: expression.describe('CEL that gives true or false'),
-  task: taskTemplate,
-});
+const rule = z
+  .strictObject({
+    id: ruleId,
+    for_each: expression.optional().describe('CEL that gives a list; the rule is evaluated for each element'),
+    as: variable.optional().describe('The name of the element, `item` unless set'),
+    condition: expression.describe('CEL that gives true or false'),
+    task: taskTemplate,
+  })
+  .transform((rule) => (rule.for_each === undefined ? rule : { ...rule, as: rule.as ?? 'item' }));
 
-const instruction = z.strictObject({
-  id: z.string().regex(RULE_ID, 'lower-case letters, digits, - and _'),
-  prompt: template.min(1),
-  output_schema: z.record(z.string(), z.json()),
-  review_required: z.boolean().default(false),
-  temperature: z.number().min(0).max(2).optional(),
-  max_tokens: z.int().positive().optional(),
-  tasks: z
-    .array(
-      z.strictObject({
-        for_each: expression,
-        as: z.string().regex(VARIABLE).default('item'),
-        task: taskTemplate,
-      }),
-    )
-    .default([]),
-});
+const instruction = z
+  .strictObject({
+    id: ruleId,
+    prompt: template.min(1).describe('What the model is asked; {{ CEL }} is replaced by the value'),
+    output_schema: z.record(z.string(), z.json()).describe('JSON Schema of the answer'),
+    review_required: z.boolean().default(false),
+    temperature: z.number().min(0).max(2).optional(),
+    max_tokens: z.int().positive().optional(),
+    tasks: z
+      .array(z.strictObject({ for_each: expression, as: variable.default('item'), task: taskTemplate }))
+      .default([]),
+  })
+  .describe('A question to a language model');
 
 const report = z.looseObject({ sink: z.string().min(1).describe('A registered report sink') });
 
-const expectation = z.strictObject({ run_every: duration });
+const expectation = z
+  .strictObject({ run_every: duration('1m').describe('At least 1m') })
+  .describe('An alarm when no run completed for that long');
 
 const limits = z.strictObject({
-  max_tasks_per_run: z.int().min(1).max(10_000).default(50),
-  max_tasks_per_hour: z.int().min(1).optional(),
+  max_tasks_per_run: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(50)
+    .describe('A run that wants more fails and makes none'),
+  max_tasks_per_hour: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('The run that crosses it finishes, then the definition is paused'),
 });
 
 export const definitionSchema = z
   .strictObject({
-    id: z.string().regex(DEFINITION_ID, 'lower-case letters, digits and -; the name of the file'),
-    title: z.string().min(1).max(500),
-    owner: z.string().min(1).max(200),
-    enabled: z.boolean().default(true),
+    id: z
+      .string()
+      .regex(DEFINITION_ID, 'lower-case letters, digits and -, at most 100')
+      .describe('The name of the file, without .yaml'),
+    title: z.string().min(1).max(500).describe('One line for people'),
+    owner: z.string().min(1).max(200).describe('Who answers for it'),
+    enabled: z.boolean().default(true).describe('A disabled definition never runs'),
     trigger,
-    context_sources: z.array(contextSource).default([]),
-    rules: z.array(rule).default([]),
-    instructions: z.array(instruction).default([]),
-    reports: z.array(report).default([]),
-    emit: z.enum(['audit', 'live']).default('audit'),
-    on_duplicate: z.enum(['skip', 'comment', 'always']).default('skip'),
+    context_sources: z
+      .array(contextSource)
+      .default([])
+      .describe('Data to bind before the rules are evaluated'),
+    rules: z.array(rule).default([]).describe('What to decide, in this order'),
+    instructions: z.array(instruction).default([]).describe('Questions to a language model'),
+    reports: z.array(report).default([]).describe('Where to tell what a run did'),
+    emit: z
+      .enum(['audit', 'live'])
+      .default('audit')
+      .describe('audit: tasks are recorded only; live: they are created'),
+    on_duplicate: z
+      .enum(['skip', 'comment', 'always'])
+      .default('skip')
+      .describe('What to do where an open task has the same dedupe_key'),
     expect: expectation.optional(),
-    limits: limits.prefault({}),
+    limits: limits.prefault({}).describe('How many tasks are too many'),
   })
   .describe('An ActivityDefinition');
 

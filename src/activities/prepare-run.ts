@@ -1,0 +1,127 @@
+/** One member of a dispatch → its run and its task specs, ready to be committed. A failure here is this run's alone. */
+import type { Decision, RunFacts } from '../core/decision.ts';
+import type { Envelope } from '../core/envelope.ts';
+import { idempotencyKey } from '../core/ids.ts';
+import type { JsonObject } from '../core/json.ts';
+import { eventTriggerKey } from '../core/trigger.ts';
+import type { AppliedRegistry } from '../definitions/applied-registry.ts';
+import type { Resolvers } from '../resolvers/registry.ts';
+import { type DecideSinkMode, statusOfNewTask } from '../sinks/sink-mode.ts';
+import type { DispatchMember } from '../store/dispatches.ts';
+import type { DecidedRun, NewRun, StandingRun } from '../store/runs.ts';
+import type { NewTask } from '../store/task-spawn-log.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { decideRun } from './decide-run.ts';
+
+export interface Prepared {
+  run: DecidedRun;
+  tasks: NewTask[];
+  /** Its row is there already, as `running`: it is finished, not inserted. */
+  stands: boolean;
+}
+
+export interface PrepareRunDeps {
+  registry: AppliedRegistry;
+  resolvers: Resolvers;
+  sinkMode: DecideSinkMode;
+  logger: Logger;
+}
+
+export interface MemberInput {
+  dispatch_id: string;
+  member: DispatchMember;
+  row: StandingRun | null;
+  envelopes: ReadonlyMap<string, Envelope>;
+  workflow: { workflow_id: string; run_id: string | null };
+  /** The dispatch holds this one member and has killed its worker too often. */
+  hasCrashed: boolean;
+}
+
+export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Promise<Prepared> {
+  const { member, row } = input;
+  const eventUid = member.event_uid ?? row?.event_uid ?? null;
+  const event = row?.event ?? (eventUid ? (input.envelopes.get(eventUid) ?? null) : null);
+  const revision = await deps.registry.revision(member.definition_id, member.definition_hash);
+  const emit = revision?.definition.emit ?? 'audit';
+  const { mode, reason } = deps.sinkMode({ emit });
+  const run: NewRun = { ...(row ?? newEventRun(input.dispatch_id, member, event)), sink_mode: mode, sink_reason: reason };
+  const decision = await decide(deps, input, run, revision, event);
+  const tasks = decision.error ? [] : decision.tasks.map((draft) => newTask(run, draft, statusOfNewTask({ mode, reason })));
+  return {
+    run: {
+      ...run,
+      status: decision.error ? 'failed' : 'completed',
+      task_count: tasks.length,
+      error: decision.error,
+      context: decision.context,
+      rules: decision.rules,
+      workflow_id: input.workflow.workflow_id,
+      workflow_run_id: input.workflow.run_id,
+    },
+    tasks,
+    stands: row !== null,
+  };
+}
+
+type Decided = Decision & { context: JsonObject | null };
+
+async function decide(
+  deps: PrepareRunDeps,
+  input: MemberInput,
+  run: NewRun,
+  revision: Awaited<ReturnType<AppliedRegistry['revision']>>,
+  event: Envelope | null,
+): Promise<Decided> {
+  const failed = (code: 'worker_crashed' | 'definition_invalid' | 'event_missing' | 'internal_error', message: string): Decided => {
+    return { context: null, rules: [], tasks: [], error: { code, message, details: { definition_id: run.definition_id } } };
+  };
+  if (input.hasCrashed) return failed('worker_crashed', 'deciding this run ended its worker several times; it is not tried again');
+  if (!revision) return failed('definition_invalid', `revision ${run.definition_hash} of ${run.definition_id} was never applied`);
+  if (run.event_uid && !event) return failed('event_missing', `event ${run.event_uid} is no longer stored`);
+  try {
+    return await decideRun({ revision, event, run: factsOf(run, input.row), applyFilter: run.trigger_kind === 'retry' }, deps.resolvers);
+  } catch (error) {
+    deps.logger.error({ err: error, run_id: run.run_id, definition_id: run.definition_id }, 'deciding a run failed unexpectedly');
+    return failed('internal_error', `deciding failed unexpectedly: ${(error as Error).message}`);
+  }
+}
+
+function factsOf(run: NewRun, row: StandingRun | null): RunFacts {
+  const scheduledFor = row?.scheduled_for ?? null;
+  const day = (scheduledFor ?? row?.started_at ?? new Date().toISOString()).slice(0, 10);
+  return { run_id: run.run_id, definition_id: run.definition_id, scheduled_for: scheduledFor, date: day };
+}
+
+export function newEventRun(dispatchId: string, member: DispatchMember, event: Envelope | null): NewRun {
+  const triggerKey = eventTriggerKey(member.event_uid ?? '');
+  return {
+    run_id: member.run_id,
+    definition_id: member.definition_id,
+    definition_hash: member.definition_hash,
+    trigger_key: triggerKey,
+    origin_trigger_key: triggerKey,
+    trigger_kind: 'event',
+    event_id: event?.id ?? null,
+    event_uid: member.event_uid,
+    requested_by: null,
+    trigger_reason: null,
+    event: null,
+    request_hash: null,
+    retry_of: null,
+    dispatch_id: dispatchId,
+    sink_mode: 'audit',
+    sink_reason: null,
+  };
+}
+
+function newTask(run: NewRun, draft: Decision['tasks'][number], status: NewTask['status']): NewTask {
+  return {
+    idempotency_key: idempotencyKey(run.definition_id, run.origin_trigger_key, draft.rule_id, draft.position),
+    run_id: run.run_id,
+    definition_id: run.definition_id,
+    rule_id: draft.rule_id,
+    spec: draft.spec,
+    dedupe_key: draft.dedupe_key,
+    status,
+  };
+}

@@ -1,0 +1,56 @@
+/** NATS in: one subscriber. */
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { countOpenDispatches } from '../store/dispatches.ts';
+import type { Pool } from '../store/pool.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { PULL_MESSAGES, startConsuming } from './consume.ts';
+import type { StartDispatch } from './dispatch.ts';
+import { startFlushing } from './flush.ts';
+import { createInbox } from './inbox.ts';
+import type { RecordBatch } from './record.ts';
+
+const INBOX_BYTES = 16 * 1024 * 1024;
+const LAG_INTERVAL_MS = 5_000;
+
+export interface BridgeDeps {
+  connection: NatsConnection;
+  stream: string;
+  consumer: string;
+  pool: Pool;
+  record: RecordBatch;
+  startDispatch: StartDispatch;
+  metrics: Metrics;
+  logger: Logger;
+}
+
+export interface Bridge {
+  health(): { ok: boolean; message: string };
+  stop(graceMs: number): Promise<void>;
+}
+
+export function startBridge(deps: BridgeDeps): Bridge {
+  const inbox = createInbox({ messages: PULL_MESSAGES, bytes: INBOX_BYTES });
+  const consuming = startConsuming({ ...deps, inbox });
+  const flushing = startFlushing({ ...deps, inbox, countOpenDispatches: () => countOpenDispatches(deps.pool) });
+  const lagTimer = setInterval(() => {
+    measureLag(deps).catch((error: unknown) => deps.logger.debug({ err: error }, 'the lag could not be read'));
+  }, LAG_INTERVAL_MS);
+  return {
+    health() {
+      const fault = flushing.fault();
+      return fault ? { ok: false, message: fault } : consuming.health();
+    },
+    async stop(graceMs) {
+      clearInterval(lagTimer);
+      await consuming.stop();
+      await flushing.stop(graceMs);
+    },
+  };
+}
+
+async function measureLag({ connection, stream, consumer, metrics }: BridgeDeps): Promise<void> {
+  const info = await (await jetstreamManager(connection)).consumers.info(stream, consumer);
+  metrics.consumerLag.set(info.num_pending + info.num_ack_pending);
+}

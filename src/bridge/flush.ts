@@ -1,0 +1,111 @@
+/**
+ * inbox → record → start → acknowledge. While one batch is being recorded the next piles up: that is the batching.
+ * Idle, an event is alone and waits for nothing.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { JsMsg } from '@nats-io/jetstream';
+import type { Logger } from '../telemetry/logger.ts';
+import type { StartDispatch } from './dispatch.ts';
+import type { Inbox } from './inbox.ts';
+import { toReceivedMessage } from './message.ts';
+import type { RecordBatch, Recorded } from './record.ts';
+import { ACK_WAIT_MS } from './stream.ts';
+
+/** With more dispatches than this not closed, nothing is recorded: the stream holds the backlog. */
+const MAX_OPEN_DISPATCHES = 24;
+/** Batches that are recorded and wait for their workflows' start. */
+const MAX_SETTLING = 4;
+const CAPACITY_POLL_MS = 20;
+const MAX_BACKOFF_MS = 5_000;
+
+export interface FlushDeps {
+  inbox: Inbox;
+  record: RecordBatch;
+  startDispatch: StartDispatch;
+  countOpenDispatches: () => Promise<number>;
+  logger: Logger;
+}
+
+export interface Flushing {
+  /** The fault that keeps a batch from being recorded or started; null while all goes well. */
+  fault(): string | null;
+  /** Finishes the batches in hand within `graceMs`; the rest is given back to the stream at once. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export function startFlushing(deps: FlushDeps): Flushing {
+  const { inbox, logger } = deps;
+  const stopping = new AbortController();
+  const inHand = new Set<JsMsg>();
+  const settling = new Set<Promise<void>>();
+  const faults = new Map<string, string>();
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await inbox.filled();
+      const batch = inbox.take();
+      if (batch.length === 0) return;
+      for (const message of batch) inHand.add(message);
+      const received = batch.map(toReceivedMessage);
+      const recorded = await untilDone('record', () => deps.record(received));
+      if (!recorded) return;
+      const settled = settle(batch, recorded).finally(() => settling.delete(settled));
+      settling.add(settled);
+      if (settling.size >= MAX_SETTLING) await Promise.race(settling);
+      await untilCapacity(recorded.open_dispatches);
+    }
+  }
+
+  async function settle(batch: JsMsg[], recorded: Recorded): Promise<void> {
+    const start = () => Promise.all(recorded.dispatch_ids.map(deps.startDispatch));
+    const started = await untilDone('start', start);
+    if (!started) return;
+    for (const message of batch) {
+      message.ack();
+      inHand.delete(message);
+    }
+  }
+
+  async function untilCapacity(open: number): Promise<void> {
+    while (open > MAX_OPEN_DISPATCHES && !stopping.signal.aborted) {
+      await sleep(CAPACITY_POLL_MS);
+      open = (await untilDone('record', deps.countOpenDispatches)) ?? 0;
+    }
+  }
+
+  /** PostgreSQL or Temporal being away delays a batch and never drops it. Null: stopped before it was done. */
+  async function untilDone<T>(step: string, work: () => Promise<T>): Promise<T | null> {
+    for (let backoff = 50; !stopping.signal.aborted; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
+      try {
+        const result = await work();
+        faults.delete(step);
+        return result;
+      } catch (error) {
+        faults.set(step, `${step}: ${(error as Error).message}`);
+        logger.warn({ err: error, step, retry_in_ms: backoff }, 'a batch could not go on and is tried again');
+        await sleep(backoff, undefined, { signal: stopping.signal }).catch(() => undefined);
+      }
+    }
+    return null;
+  }
+
+  // What waits here for long is not to be delivered to another replica meanwhile.
+  const keepAlive = setInterval(() => {
+    for (const message of [...inHand, ...inbox.waiting()]) message.working();
+  }, ACK_WAIT_MS / 3);
+  const running = run();
+  return {
+    fault: () => [...faults.values()][0] ?? null,
+    async stop(graceMs) {
+      inbox.close();
+      const done = running.then(() => Promise.all(settling));
+      const grace = new AbortController();
+      await Promise.race([done, sleep(graceMs, undefined, { signal: grace.signal }).catch(() => undefined)]);
+      grace.abort();
+      stopping.abort();
+      await done;
+      clearInterval(keepAlive);
+      for (const message of [...inHand, ...inbox.waiting()]) message.nak();
+    },
+  };
+}

@@ -1,0 +1,32 @@
+/** A message as the stream holds it. (`stream_seq`, `stream_timestamp`) names it, however often it is delivered. */
+import type { JsMsg } from '@nats-io/jetstream';
+import { storableText } from '../core/storable.ts';
+
+export interface ReceivedMessage {
+  subject: string;
+  headers: Record<string, string[]>;
+  bytes: Uint8Array;
+  stream_seq: number;
+  /** Microseconds since 1970. */
+  stream_timestamp: number;
+  redelivered: boolean;
+}
+
+export function toReceivedMessage(message: JsMsg): ReceivedMessage {
+  const headers: Record<string, string[]> = {};
+  for (const key of message.headers?.keys() ?? []) {
+    headers[storableText(key)] = (message.headers?.values(key) ?? []).map(storableText);
+  }
+  return {
+    subject: storableText(message.subject),
+    headers,
+    bytes: message.data,
+    stream_seq: message.info.streamSequence,
+    stream_timestamp: Number(message.timestampNanos / 1000n),
+    redelivered: message.redelivered,
+  };
+}
+
+/** When the stream took it, RFC 3339. */
+export const receivedAt = (message: Pick<ReceivedMessage, 'stream_timestamp'>): string =>
+  new Date(message.stream_timestamp / 1000).toISOString();

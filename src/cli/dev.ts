@@ -1,0 +1,155 @@
+/** `npm run dev`: embedded servers and every role in one process, until Ctrl-C. */
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Config, readConfig, readLaunchEnvironment, withServers } from '../config.ts';
+import { defaultCacheDir, type ServerExit, type Servers, startServers } from '../dev/servers.ts';
+import { applyFolder } from '../definitions/apply-folder.ts';
+import { type Service, startService } from '../service.ts';
+import { migrate } from '../store/migrate.ts';
+import { createPool } from '../store/pool.ts';
+import { createLogger, type Logger } from '../telemetry/logger.ts';
+import { MIGRATIONS_DIR } from './folders.ts';
+import { freeAdminPort } from './admin-port.ts';
+import { onStopSignal } from './stop-signal.ts';
+
+export interface DevOptions {
+  /** Null: `.activity-core`, or a temporary folder where ephemeral. */
+  stateDir: string | null;
+  ephemeral: boolean;
+}
+
+/** A server that falls over again and again is not restarted for ever. */
+const MAX_RESTARTS = 5;
+const RESTART_WINDOW_MS = 60_000;
+
+export async function devCommand(options: DevOptions): Promise<number> {
+  const config = readConfig();
+  const logger = createLogger(config.LOG_LEVEL);
+  const stateDir = options.stateDir ? resolve(options.stateDir) : await defaultStateDir(options.ephemeral);
+  const say = (message: string) => console.log(message);
+  const stopping = onStopSignal();
+  const broken = Promise.withResolvers<Error>();
+  let servers: Servers | null = null;
+  let service: Service | null = null;
+  let restarts: Restarts | null = null;
+  try {
+    say('Starting activity-core with its own servers.');
+    servers = await launch(config, options, stateDir, stopping.signal, say, (exit) => {
+      if (stopping.signal.aborted) return;
+      restarts?.handle(exit).catch((error: unknown) => broken.resolve(error as Error));
+    });
+    restarts = createRestarts(servers, logger);
+    await prepareDatabase(config, servers.database_url, logger, say);
+    const adminPort = await freeAdminPort(config, say);
+    const serviceConfig = { ...withServers(config, servers), ADMIN_PORT: adminPort };
+    service = await startService({ config: serviceConfig, roles: ['worker', 'subscriber', 'api'], logger, migrationsDir: MIGRATIONS_DIR });
+    await Promise.race([service.ready, stopping.requested]);
+    if (!stopping.signal.aborted) {
+      await writeDevFile(stateDir, servers, service.url);
+      say(summary(servers, service.url, stateDir));
+    }
+    const failure = await Promise.race([stopping.requested, broken.promise, service.failed.catch((error: Error) => error)]);
+    if (!failure) return 0;
+    logger.fatal({ err: failure }, 'activity-core cannot go on');
+    console.error(`activity-core stops: ${failure.message}`);
+    return 1;
+  } catch (error) {
+    if (stopping.signal.aborted) return 0;
+    throw error;
+  } finally {
+    say('Stopping…');
+    await rm(join(stateDir, 'dev.json'), { force: true });
+    await service?.stop();
+    await servers?.close();
+    stopping.release();
+    say('Stopped.');
+  }
+}
+
+async function defaultStateDir(ephemeral: boolean): Promise<string> {
+  return ephemeral ? mkdtemp(join(tmpdir(), 'activity-core-')) : resolve('.activity-core');
+}
+
+function launch(
+  config: Config,
+  { ephemeral }: DevOptions,
+  stateDir: string,
+  signal: AbortSignal,
+  say: (message: string) => void,
+  onExit: (exit: ServerExit) => void,
+): Promise<Servers> {
+  const { cacheDir, path } = readLaunchEnvironment();
+  return startServers({
+    stateDir,
+    ephemeral,
+    cacheDir: cacheDir ?? defaultCacheDir(),
+    path,
+    use: {
+      ...(config.TEMPORAL_ADDRESS ? { temporal_address: config.TEMPORAL_ADDRESS } : {}),
+      ...(config.NATS_URL ? { nats_url: config.NATS_URL } : {}),
+      ...(config.DATABASE_URL ? { database_url: config.DATABASE_URL } : {}),
+    },
+    log: (message, fields) => say(fields ? `${message} ${JSON.stringify(fields)}` : message),
+    onExit,
+    signal,
+  });
+}
+
+async function prepareDatabase(config: Config, databaseUrl: string, logger: Logger, say: (message: string) => void): Promise<void> {
+  const pool = createPool(databaseUrl, logger, 2);
+  try {
+    const migrated = await migrate(pool, MIGRATIONS_DIR);
+    if (migrated.length > 0) say(`Migrated the database: ${migrated.join(', ')}`);
+    const applied = await applyFolder(pool, config.DEFINITIONS_DIR);
+    for (const { action, definition_id } of applied.changes) say(`Applied: ${action} ${definition_id}`);
+  } finally {
+    await pool.end();
+  }
+}
+
+interface Restarts {
+  handle(exit: ServerExit): Promise<void>;
+}
+
+function createRestarts(servers: Servers, logger: Logger): Restarts {
+  const recent: number[] = [];
+  return {
+    async handle(exit) {
+      if (exit.name === 'supervisor') throw new Error('the supervisor of the embedded servers has ended; start again, the data is kept');
+      const now = Date.now();
+      recent.push(now);
+      if (recent.filter((at) => now - at < RESTART_WINDOW_MS).length > MAX_RESTARTS) {
+        throw new Error(`${exit.name} ended ${MAX_RESTARTS} times within a minute; its log is in the state folder`);
+      }
+      logger.warn({ ...exit }, 'an embedded server ended and is started again');
+      await servers.restart(exit.name);
+    },
+  };
+}
+
+async function writeDevFile(stateDir: string, servers: Servers, apiUrl: string): Promise<void> {
+  const { temporal_address, temporal_ui_url, nats_url, database_url } = servers;
+  const content = { temporal_address, temporal_ui_url, nats_url, database_url, api_url: apiUrl, pid: process.pid };
+  const file = join(stateDir, 'dev.json');
+  // It holds the database's password, and a reader must never find half of it.
+  await writeFile(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
+
+function summary(servers: Servers, apiUrl: string, stateDir: string): string {
+  const database = servers.database_url.replace(/:\/\/([^:@/]+):[^@/]+@/, '://$1:***@');
+  return `
+activity-core is ready.
+
+  API          ${apiUrl}/api/v1/runs
+  Temporal     ${servers.temporal_address}${servers.temporal_ui_url ? `   web UI ${servers.temporal_ui_url}` : ''}
+  NATS         ${servers.nats_url}
+  PostgreSQL   ${database}
+  state        ${stateDir}   (addresses with the password: dev.json)
+
+Publish an event:   npx activity-core publish FILE
+See what came of it: npx activity-core runs list
+Ctrl-C stops everything that was started here.
+`;
+}

@@ -1,0 +1,154 @@
+/**
+ * Environment → Config (contract 4). The only reader of process.env.
+ * Every fault is reported at once; a value that is secret is never part of a message.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
+import { z } from 'zod';
+
+const port = z.coerce.number('a port from 1 to 65535').int().min(0).max(65_535);
+const positive = z.coerce.number('a number').int('a whole number').positive('a number above 0');
+const httpUrl = z.url({ protocol: /^https?$/, error: 'an http(s) URL' }).transform((url) => url.replace(/\/+$/, ''));
+const natsUrl = z.string().regex(/^(nats|tls|wss?):\/\/\S+$/, 'a URL like nats://host:4222');
+const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/, 'a URL like postgres://user@host:5432/name');
+
+const environmentSchema = z.object({
+  TEMPORAL_ADDRESS: z.string().regex(/^\S+:\d+$/, 'host:port').optional(),
+  TEMPORAL_NAMESPACE: z.string().optional(),
+  TASK_QUEUE: z.string().default('activity-core'),
+  NATS_URL: natsUrl.optional(),
+  NATS_CREDS_FILE: z.string().optional(),
+  NATS_STREAM: z.string().regex(/^[^\s.*>]+$/, 'a stream name').default('ACTIVITY'),
+  NATS_CONSUMER: z.string().regex(/^[^\s.*>]+$/, 'a consumer name').default('activity-core'),
+  DATABASE_URL: postgresUrl.optional(),
+  DEFINITIONS_DIR: z.string().default('definitions'),
+  ADMIN_HOST: z.string().default('127.0.0.1'),
+  ADMIN_PORT: port.default(8080),
+  ADMIN_TOKEN: z.string().optional(),
+  ISSUE_SINK_TYPE: z.enum(['null', 'issue-core'], 'null or issue-core').default('null'),
+  ISSUE_CORE_URL: httpUrl.optional(),
+  ISSUE_CORE_TOKEN: z.string().optional(),
+  ISSUE_CORE_TIMEOUT_SECONDS: positive.default(10),
+  EMIT_GIVE_UP_HOURS: positive.default(24),
+  STATE_HUB_URL: httpUrl.optional(),
+  STATE_HUB_TOKEN: z.string().optional(),
+  LLM_CONNECT_URL: httpUrl.optional(),
+  LLM_CONNECT_TIMEOUT_SECONDS: positive.default(300),
+  LLM_CONNECT_MODEL: z.string().optional(),
+  WORKING_MEMORY_DIR: z.string().optional(),
+  KAIZEN_REPOS_ROOT: z.string().optional(),
+  KAIZEN_ENGAGEMENT_ROSTER: z.string().optional(),
+  OPS_EVIDENCE_BACKEND: z
+    .literal(
+      'state-hub',
+      'state-hub; inter-hub stays refused until the custody of OPS_HUB_KEY is settled (M11): State Hub ops_inventory_probe progress is the accepted path',
+    )
+    .default('state-hub'),
+  OPS_HUB_KEY: z.string().optional(),
+  RETENTION_DAYS: positive.default(90),
+  DEDUPE_DAYS: positive.default(400),
+  QUARANTINE_MAX_BYTES: positive.default(1024 ** 3),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+const SECRETS = ['DATABASE_URL', 'ADMIN_TOKEN', 'ISSUE_CORE_TOKEN', 'STATE_HUB_TOKEN', 'OPS_HUB_KEY', 'TEMPORAL_API_KEY'] as const;
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+export type Config = Readonly<z.output<typeof environmentSchema>> & { readonly temporal: ClientConnectConfig };
+/** A Config whose three servers are known. */
+export type ServiceConfig = Config & { readonly NATS_URL: string; readonly DATABASE_URL: string };
+
+/** Exit code 2 (contract 4). `faults` names each variable, what it held and what was expected. */
+export class ConfigurationError extends Error {
+  readonly code = 'invalid_configuration';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/** @throws ConfigurationError */
+export function parseConfig(environment: Environment): Config {
+  const { values, faults } = withSecretsFromFiles(environment);
+  const parsed = environmentSchema.safeParse(values);
+  if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => faultOf(issue, values)));
+  const temporal = temporalConfig(values, faults);
+  if (parsed.data?.ISSUE_SINK_TYPE === 'issue-core') {
+    for (const name of ['ISSUE_CORE_URL', 'ISSUE_CORE_TOKEN'] as const) {
+      if (!parsed.data[name]) faults.push(`${name} is not set; ISSUE_SINK_TYPE=issue-core needs it`);
+    }
+  }
+  if (faults.length > 0 || !parsed.success || !temporal) throw new ConfigurationError(faults);
+  return { ...parsed.data, DEFINITIONS_DIR: resolve(parsed.data.DEFINITIONS_DIR), temporal };
+}
+
+/** For `serve`, `migrate` and `definitions apply`: nothing is started for them. @throws ConfigurationError */
+export function requireServers(config: Config, names: readonly ('NATS_URL' | 'DATABASE_URL')[]): ServiceConfig {
+  const faults = names
+    .filter((name) => !config[name])
+    .map((name) => `${name} is not set; set it, or use \`npm run dev\`, which starts the servers itself`);
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  return { ...config, NATS_URL: config.NATS_URL ?? '', DATABASE_URL: config.DATABASE_URL ?? '' };
+}
+
+/** With the addresses of servers that were started for it. */
+export function withServers(config: Config, servers: { temporal_address: string; nats_url: string; database_url: string }): ServiceConfig {
+  const connectionOptions = { ...config.temporal.connectionOptions, address: servers.temporal_address };
+  return { ...config, NATS_URL: servers.nats_url, DATABASE_URL: servers.database_url, temporal: { ...config.temporal, connectionOptions } };
+}
+
+export const readConfig = (): Config => parseConfig(process.env);
+
+/** For the places that start other programs: what they need of the environment, and nothing else. */
+export function readLaunchEnvironment(): { path: string; home: string; cacheDir: string | undefined; ci: boolean } {
+  const { PATH = '', HOME = '', ACTIVITY_CORE_CACHE, CI } = process.env;
+  return { path: PATH, home: HOME, cacheDir: ACTIVITY_CORE_CACHE || undefined, ci: Boolean(CI) };
+}
+
+export const readApiAddress = (): string | undefined => process.env.ACTIVITY_CORE_API || undefined;
+
+function withSecretsFromFiles(environment: Environment): { values: Record<string, string>; faults: string[] } {
+  const faults: string[] = [];
+  const values: Record<string, string> = {};
+  // An empty variable is an unset one: that is how manifests clear a value.
+  for (const [name, value] of Object.entries(environment)) if (value) values[name] = value;
+  for (const name of SECRETS) {
+    const file = values[`${name}_FILE`];
+    if (!file) continue;
+    if (values[name]) {
+      faults.push(`${name} and ${name}_FILE are both set; set one of them`);
+      continue;
+    }
+    try {
+      values[name] = readFileSync(file, 'utf8').trim();
+      if (!values[name]) faults.push(`${name}_FILE names ${file}, which is empty`);
+    } catch (error) {
+      faults.push(`${name}_FILE names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    }
+  }
+  return { values, faults };
+}
+
+function faultOf(issue: z.core.$ZodIssue, values: Record<string, string>): string {
+  const name = String(issue.path[0]);
+  const secret = (SECRETS as readonly string[]).includes(name) || /TOKEN|KEY|PASSWORD|SECRET/.test(name);
+  const found = secret ? 'a value that is not shown' : `\`${withoutUserinfo(values[name] ?? '')}\``;
+  const expected = issue.code === 'too_small' || issue.code === 'too_big' ? issue.message.replace(/^Too \w+: /, '') : issue.message;
+  return `${name} is ${found}; expected ${expected}`;
+}
+
+/** A URL may carry a password where nobody expects one. */
+const withoutUserinfo = (text: string): string => text.replace(/\/\/[^/@\s]*@/, '//***@');
+
+function temporalConfig(values: Record<string, string>, faults: string[]): ClientConnectConfig | null {
+  try {
+    // Only what is named is read: no search for a configuration file on the disk.
+    return loadClientConnectConfig({ overrideEnvVars: values, disableFile: !values.TEMPORAL_CONFIG_FILE });
+  } catch (error) {
+    faults.push(`Temporal's environment configuration: ${(error as Error).message}`);
+    return null;
+  }
+}

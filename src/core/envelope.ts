@@ -1,0 +1,191 @@
+/**
+ * Bytes → envelope, or the reason why not (contract 2, the table of fates).
+ * Both forms come in: ours, and a CloudEvents 1.0 JSON event in structured mode.
+ */
+import { z } from 'zod';
+import { EVENT_TYPE } from './definition.ts';
+import type { JsonObject } from './json.ts';
+import { findUnstorable, nestingDepth } from './storable.ts';
+
+export const MAX_EVENT_BYTES = 256 * 1024;
+export const MAX_EVENT_DEPTH = 64;
+export const SUBJECT_PREFIX = 'activity.';
+
+export const QUARANTINE_REASONS = [
+  'not_json',
+  'invalid_envelope',
+  'too_large',
+  'too_deep',
+  'subject_mismatch',
+  'unstorable',
+  'unregistered_type',
+  'invalid_attributes',
+  'too_old',
+  'id_conflict',
+] as const;
+export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
+
+/** `pointer`: JSON Pointer (RFC 6901) from the envelope, as in `/attributes/summary`. */
+export interface Violation {
+  pointer: string;
+  message: string;
+}
+
+export interface Refusal {
+  reason: QuarantineReason;
+  violations: Violation[];
+}
+
+export interface Envelope extends JsonObject {
+  id: string;
+  type: string;
+  source: string;
+  time: string;
+  subject: string | null;
+  schema_version: string | null;
+  correlation_id: string | null;
+  causation_id: string | null;
+  attributes: JsonObject;
+}
+
+export type Decoded = { ok: true; envelope: Envelope } | ({ ok: false } & Refusal);
+
+/** What the registry knows of a type: `null` where it is not registered. */
+export type AttributesCheck = (type: string) => ((attributes: JsonObject) => Violation[]) | null;
+
+const identifier = z
+  .string('expected a text of 1 to 200 characters')
+  .min(1, 'expected 1 to 200 characters')
+  .max(200, 'expected 1 to 200 characters');
+const optionalText = z
+  .string('expected a text or null')
+  .max(1000)
+  .nullish()
+  .transform((text) => text ?? null);
+// It comes from JSON.parse: that its members are JSON need not be walked again.
+const object = z.custom<JsonObject>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'expected an object',
+);
+const time = z.iso.datetime({ offset: true, error: 'expected an RFC 3339 time, as in 2026-11-20T08:15:00Z' });
+const type = z
+  .string('expected a dotted, lower-case type')
+  .max(200, 'expected at most 200 characters')
+  .regex(EVENT_TYPE, 'expected a dotted, lower-case type, as in kaizen.metrics.recorded');
+
+const envelopeSchema = z.object({
+  id: identifier,
+  type,
+  source: identifier,
+  time,
+  subject: optionalText,
+  schema_version: optionalText,
+  correlation_id: optionalText,
+  causation_id: optionalText,
+  attributes: object,
+});
+
+const cloudEventSchema = z
+  .object({
+    specversion: z.literal('1.0', 'expected CloudEvents specversion 1.0'),
+    id: identifier,
+    type,
+    source: identifier,
+    time: time.optional(),
+    subject: optionalText,
+    data: object,
+    data_base64: z.undefined('is refused: send `data`, an object'),
+    correlationid: optionalText,
+    causationid: optionalText,
+  })
+  .transform(({ specversion: _, data, data_base64: __, correlationid, causationid, ...event }) => ({
+    ...event,
+    schema_version: null,
+    correlation_id: correlationid,
+    causation_id: causationid,
+    attributes: data,
+  }));
+
+/** The order of the checks is the order of their cost. `receivedAt`: RFC 3339, counts where a CloudEvent has no time. */
+export function decodeEnvelope(bytes: Uint8Array, receivedAt: string): Decoded {
+  if (bytes.byteLength > MAX_EVENT_BYTES) {
+    return refuse('too_large', `has ${bytes.byteLength} bytes; expected at most ${MAX_EVENT_BYTES}`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    return refuse('not_json', (error as Error).message);
+  }
+  return checkEnvelope(value, receivedAt);
+}
+
+export function checkEnvelope(value: unknown, receivedAt: string): Decoded {
+  const depth = nestingDepth(value);
+  if (depth > MAX_EVENT_DEPTH) {
+    return refuse('too_deep', `is nested more than ${MAX_EVENT_DEPTH} levels deep`);
+  }
+  const unstorable = findUnstorable(value);
+  if (unstorable) return { ok: false, reason: 'unstorable', violations: [unstorable] };
+  const isCloudEvent = typeof value === 'object' && value !== null && 'specversion' in value;
+  const parsed = isCloudEvent ? cloudEventSchema.safeParse(value) : envelopeSchema.safeParse(value);
+  if (!parsed.success) {
+    return { ok: false, reason: 'invalid_envelope', violations: parsed.error.issues.map(violationOf) };
+  }
+  return { ok: true, envelope: { ...parsed.data, time: parsed.data.time ?? receivedAt } };
+}
+
+/** Everything about an envelope that does not need the database. `now` and the limit decide `too_old`. */
+export function checkEvent(
+  envelope: Envelope,
+  input: { subject: string | null; attributesCheck: AttributesCheck; now: number; dedupeDays: number },
+): Refusal | null {
+  if (input.subject !== null && input.subject !== SUBJECT_PREFIX + envelope.type) {
+    return {
+      reason: 'subject_mismatch',
+      violations: [
+        {
+          pointer: '/type',
+          message: `is ${envelope.type}, but the subject is ${input.subject}; expected ${SUBJECT_PREFIX}${envelope.type}`,
+        },
+      ],
+    };
+  }
+  const validate = input.attributesCheck(envelope.type);
+  if (!validate) {
+    return {
+      reason: 'unregistered_type',
+      violations: [
+        {
+          pointer: '/type',
+          message: `${envelope.type} is not registered; add definitions/event-types/${envelope.type}.yaml and apply it`,
+        },
+      ],
+    };
+  }
+  const violations = validate(envelope.attributes);
+  if (violations.length > 0) return { reason: 'invalid_attributes', violations };
+  if (input.now - Date.parse(envelope.time) > input.dedupeDays * 86_400_000) {
+    return {
+      reason: 'too_old',
+      violations: [
+        {
+          pointer: '/time',
+          message: `is ${envelope.time}; expected at most ${input.dedupeDays} days ago (DEDUPE_DAYS)`,
+        },
+      ],
+    };
+  }
+  return null;
+}
+
+function refuse(reason: QuarantineReason, message: string): Decoded {
+  return { ok: false, reason, violations: [{ pointer: '', message }] };
+}
+
+function violationOf(issue: z.core.$ZodIssue): Violation {
+  const pointer = issue.path
+    .map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`)
+    .join('');
+  return { pointer, message: issue.message };
+}

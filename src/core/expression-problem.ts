@@ -1,0 +1,97 @@
+/** What is told of an expression that does not check, or that failed: always with the part of it that is at fault. */
+import type { CelNode } from './expression.ts';
+import { SAFE_MATCHES } from './expression-tree.ts';
+import type { CelType } from './expression-types.ts';
+import { cut } from './expression-values.ts';
+import { listNames, nearestName } from './wording.ts';
+
+/** An error of the library, or of its host; `node` is the part at fault. */
+export interface Fault {
+  code: string | null;
+  summary: string;
+  node: CelNode | null;
+  offset: number | null;
+}
+
+/** `offset`: in UTF-16 units from the expression's start. */
+export interface ExpressionProblem {
+  message: string;
+  offset: number;
+}
+
+export interface Known {
+  variables: ReadonlyMap<string, CelType>;
+  /** Variables that exist elsewhere, with the reason why not here. */
+  hidden: ReadonlyMap<string, string>;
+  declaredFields: (typeName: string) => readonly string[];
+}
+
+const LONGEST_EXCERPT = 200;
+const MOST_NAMES = 12;
+
+export function problemOf(fault: Fault, source: string, known: Known): ExpressionProblem {
+  const offset = fault.offset ?? fault.node?.start ?? 0;
+  const { node } = fault;
+  if (fault.code === 'unknown_variable' && node?.op === 'id') {
+    return { message: unknownVariable(node.args, known), offset };
+  }
+  if (fault.code === 'no_such_key' && (node?.op === '.' || node?.op === '[]')) {
+    return { message: unknownField(node, source, known), offset };
+  }
+  return { message: faultMessage(fault, source) + mixedNumbersHint(fault.summary), offset };
+}
+
+/** As in `context.metrics.summary.rate: No such key: rate`. */
+export function faultMessage(fault: Fault, source: string): string {
+  const part = fault.node ? excerpt(source, fault.node) : null;
+  const summary = readable(fault.summary);
+  return part === null ? summary : `${part}: ${summary}`;
+}
+
+function unknownVariable(name: string, { variables, hidden }: Known): string {
+  const reason = hidden.get(name);
+  if (reason !== undefined) return `${name} is not visible here: ${reason}`;
+  const context = variables.get('context');
+  const isBound = context?.kind === 'object' && context.fields.has(name);
+  const nearest = isBound ? `context.${name}` : nearestName(name, variables.keys());
+  const visible = `visible are ${listNames([...variables.keys()])}`;
+  return `unknown variable ${name}; ${visible}${nearest === null ? '' : `; did you mean ${nearest}?`}`;
+}
+
+function unknownField(node: CelNode & { op: '.' | '[]' }, source: string, known: Known): string {
+  const [object, key] = node.args;
+  const name = typeof key === 'string' ? key : String(key.args);
+  const declared = known.declaredFields(checkedTypeName(object) ?? '');
+  const owner = excerpt(source, object);
+  if (declared.length === 0) return `${owner} has no field ${name}: it declares none`;
+  const nearest = nearestName(name, declared);
+  const some = declared.slice(0, MOST_NAMES);
+  const listed = listNames(some) + (declared.length > some.length ? ', …' : '');
+  const meant = nearest === null ? '' : `; did you mean ${nearest}?`;
+  return `${owner} has no field ${name}; it declares ${listed}${meant}`;
+}
+
+/** The checker leaves the type at the node; the library's declarations do not tell. */
+function checkedTypeName(node: CelNode): string | null {
+  const type: unknown = Reflect.get(node, 'checkedType');
+  return typeof type === 'object' && type !== null && 'name' in type ? String(type.name) : null;
+}
+
+function mixedNumbersHint(summary: string): string {
+  if (!/no such overload: (double \S+ int|int \S+ double)$/.test(readable(summary))) return '';
+  return ' (numbers without a fraction are int: write 2.0 for a double, or double(…) around an int)';
+}
+
+function readable(summary: string): string {
+  let text = summary.replaceAll(SAFE_MATCHES, 'matches');
+  for (let before = ''; before !== text; ) {
+    before = text;
+    text = text.replaceAll(/dyn<((?:[^<>]|<[^<>]*>)*)>/g, '$1');
+  }
+  return text;
+}
+
+function excerpt(source: string, node: CelNode): string {
+  const text = source.slice(node.start, node.end).replaceAll(/\s+/g, ' ');
+  return text.length > LONGEST_EXCERPT ? `${cut(text, LONGEST_EXCERPT)}…` : text;
+}

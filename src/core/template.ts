@@ -1,0 +1,121 @@
+/**
+ * Text with `{{ CEL }}` parts. Strings are rendered as they are, everything else as JSON (1.0 as `1`).
+ *
+ * A part ends at the first `}}` that is neither inside a string literal nor inside the braces of a map. So a `{{` that
+ * is meant as text is written `{{ "{{" }}`; a lone `}}` is text. A CEL comment with a quote in it is not supported.
+ * What is rendered is never read again: a value that holds `{{ }}` stays text.
+ */
+import { type Bound, compileExpression, type Expression, type Scope } from './expression.ts';
+import type { ExpressionProblem } from './expression-problem.ts';
+import type { JsonObject } from './json.ts';
+import { findUnstorable } from './storable.ts';
+
+/** `expression`: the source of the part that failed. */
+export type Rendering =
+  | { ok: true; text: string; values: JsonObject }
+  | { ok: false; expression: string; message: string; values: JsonObject };
+
+export interface Template {
+  readonly source: string;
+  /** No part is computed: the text is always the same. */
+  readonly isConstant: boolean;
+  render(bound: Bound): Rendering;
+}
+
+/** `offset`: in UTF-16 units from the text's start. */
+export type CompiledTemplate =
+  | { ok: true; template: Template }
+  | { ok: false; problems: ExpressionProblem[] };
+
+type Part = string | Expression;
+
+const LONGEST_RENDERED = 1_048_576;
+
+export function compileTemplate(text: string, scope: Scope): CompiledTemplate {
+  const problems: ExpressionProblem[] = [];
+  const parts: Part[] = [];
+  const unstorable = findUnstorable(text);
+  if (unstorable) problems.push({ message: unstorable.message, offset: 0 });
+
+  let at = 0;
+  for (let open = text.indexOf('{{'); open >= 0; open = text.indexOf('{{', at)) {
+    if (open > at) parts.push(text.slice(at, open));
+    const close = findClose(text, open + 2);
+    if (close < 0) {
+      problems.push({ message: 'this {{ has no }}', offset: open });
+      return { ok: false, problems };
+    }
+    const inner = text.slice(open + 2, close);
+    const compiled = compileExpression(inner.trim(), scope, 'any');
+    if (compiled.ok) parts.push(compiled.expression);
+    else {
+      const start = open + 2 + (inner.length - inner.trimStart().length);
+      problems.push({ message: compiled.problem.message, offset: start + compiled.problem.offset });
+    }
+    at = close + 2;
+  }
+  if (at < text.length) parts.push(text.slice(at));
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, template: templateOf(text, parts) };
+}
+
+/** Whether a text has parts to compute. */
+export function isTemplate(text: string): boolean {
+  return text.includes('{{');
+}
+
+function templateOf(source: string, parts: readonly Part[]): Template {
+  const isConstant = parts.every((part) => typeof part === 'string');
+  return { source, isConstant, render: (bound) => render(parts, source, bound) };
+}
+
+function render(parts: readonly Part[], source: string, bound: Bound): Rendering {
+  const values: JsonObject = {};
+  let text = '';
+  for (const part of parts) {
+    if (typeof part === 'string') {
+      text += part;
+      continue;
+    }
+    const evaluation = part.evaluate(bound);
+    Object.assign(values, evaluation.values);
+    if (!evaluation.ok) {
+      return { ok: false, expression: part.source, message: evaluation.message, values };
+    }
+    text += typeof evaluation.value === 'string' ? evaluation.value : JSON.stringify(evaluation.value);
+    if (text.length > LONGEST_RENDERED) {
+      const message = `renders more than ${LONGEST_RENDERED} characters`;
+      return { ok: false, expression: source, message, values };
+    }
+  }
+  return { ok: true, text, values };
+}
+
+/** Where the `}}` of a part stands that begins at `start`, or -1. */
+function findClose(text: string, start: number): number {
+  let braces = 0;
+  for (let i = start; i < text.length; i++) {
+    const character = text[i];
+    if (character === '"' || character === "'") {
+      const end = endOfString(text, i, character);
+      if (end < 0) return -1;
+      i = end;
+    } else if (character === '{') braces++;
+    else if (character === '}') {
+      if (braces > 0) braces--;
+      else if (text[i + 1] === '}') return i;
+    }
+  }
+  return -1;
+}
+
+/** The last character of the string literal that begins at `start`, or -1. */
+function endOfString(text: string, start: number, quote: string): number {
+  const triple = quote.repeat(3);
+  const delimiter = text.startsWith(triple, start) ? triple : quote;
+  for (let i = start + delimiter.length; i < text.length; i++) {
+    if (text[i] === '\\') i++;
+    else if (text.startsWith(delimiter, i)) return i + delimiter.length - 1;
+  }
+  return -1;
+}

@@ -1,0 +1,115 @@
+/**
+ * What is applied, compiled and held in memory. Read again when `registry_version` moved on: one small query a batch,
+ * and a change is seen by the next event, where a notification could be missed behind a connection pooler.
+ */
+import { createAttributesValidator, type Violation } from '../core/attributes.ts';
+import { type CompiledDefinition, compileDefinition } from '../core/compile.ts';
+import { type Definition, triggerKind } from '../core/definition.ts';
+import type { EventType } from '../core/event-type.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Resolvers } from '../resolvers/registry.ts';
+import { contextTypesOf } from '../resolvers/registry.ts';
+import { findRevision, listCurrentDefinitions, readRegistryVersion } from '../store/definitions.ts';
+import { listEventTypes } from '../store/event-types.ts';
+import type { Pool } from '../store/pool.ts';
+
+export interface Revision {
+  definition_id: string;
+  definition_hash: string;
+  definition: Definition;
+  /** Null where this version of the software cannot compile it; `problem` says why. Its runs fail with `definition_invalid`. */
+  compiled: CompiledDefinition | null;
+  problem: string | null;
+}
+
+export interface ActiveDefinition extends Revision {
+  paused: boolean;
+  pause_reason: string | null;
+}
+
+export interface Registry {
+  version: number;
+  eventTypes: EventType[];
+  definitions: ActiveDefinition[];
+  find(definitionId: string): ActiveDefinition | undefined;
+  /** The enabled definitions that an event of this type triggers. */
+  triggeredBy(eventType: string): readonly ActiveDefinition[];
+  /** Null where the type is not registered. */
+  attributesCheck(eventType: string): ((attributes: JsonObject) => Violation[]) | null;
+}
+
+export interface AppliedRegistry {
+  current(): Promise<Registry>;
+  /** A revision that a run is pinned to, compiled against the event types as they are now. */
+  revision(definitionId: string, hash: string): Promise<Revision | null>;
+}
+
+const REVISIONS_KEPT = 500;
+
+export function createAppliedRegistry(pool: Pool, resolvers: Resolvers): AppliedRegistry {
+  let held: Registry | null = null;
+  let loading: Promise<Registry> | null = null;
+  const revisions = new Map<string, Revision>();
+
+  async function current(): Promise<Registry> {
+    const version = await readRegistryVersion(pool);
+    if (held?.version === version) return held;
+    loading ??= load(pool, resolvers, version).finally(() => {
+      loading = null;
+    });
+    held = await loading;
+    revisions.clear();
+    return held;
+  }
+
+  async function revision(definitionId: string, hash: string): Promise<Revision | null> {
+    const registry = await current();
+    const active = registry.find(definitionId);
+    if (active?.definition_hash === hash) return active;
+    const key = `${definitionId}@${hash}`;
+    const known = revisions.get(key);
+    if (known) return known;
+    const definition = await findRevision(pool, definitionId, hash);
+    if (!definition) return null;
+    const compiled = compileRevision(definition, hash, registry.eventTypes, resolvers);
+    if (revisions.size >= REVISIONS_KEPT) revisions.clear();
+    revisions.set(key, compiled);
+    return compiled;
+  }
+
+  return { current, revision };
+}
+
+async function load(pool: Pool, resolvers: Resolvers, version: number): Promise<Registry> {
+  const [eventTypes, rows] = await Promise.all([listEventTypes(pool), listCurrentDefinitions(pool)]);
+  const definitions = rows.map((row) => ({
+    ...compileRevision(row.document, row.definition_hash, eventTypes, resolvers),
+    paused: row.paused,
+    pause_reason: row.pause_reason,
+  }));
+  const byId = new Map(definitions.map((definition) => [definition.definition_id, definition]));
+  const byEventType = Map.groupBy(
+    definitions.filter(({ definition }) => definition.enabled && triggerKind(definition) === 'event'),
+    ({ definition }) => definition.trigger.event?.type ?? '',
+  );
+  const checks = new Map(eventTypes.map((eventType) => [eventType.type, createAttributesValidator(eventType)]));
+  return {
+    version,
+    eventTypes,
+    definitions,
+    find: (definitionId) => byId.get(definitionId),
+    triggeredBy: (eventType) => byEventType.get(eventType) ?? [],
+    attributesCheck: (eventType) => checks.get(eventType) ?? null,
+  };
+}
+
+function compileRevision(definition: Definition, hash: string, eventTypes: EventType[], resolvers: Resolvers): Revision {
+  const eventType = eventTypes.find(({ type }) => type === definition.trigger.event?.type) ?? null;
+  const revision = { definition_id: definition.id, definition_hash: hash, definition };
+  const contextTypes = contextTypesOf(definition, resolvers, eventType);
+  if (!contextTypes.ok) return { ...revision, compiled: null, problem: contextTypes.message };
+  const compiled = compileDefinition(definition, { eventType, contextTypes: contextTypes.types });
+  if (compiled.ok) return { ...revision, compiled: compiled.compiled, problem: null };
+  const problem = compiled.problems.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  return { ...revision, compiled: null, problem };
+}

@@ -1,0 +1,107 @@
+/** `dispatches`: what one workflow runs. The row's id is the workflow's id. */
+import { type Pool, type Queryable, transaction } from './pool.ts';
+
+export interface DispatchMember {
+  run_id: string;
+  definition_id: string;
+  definition_hash: string;
+  /** Null where the run was started by hand or is a retry: its row stands in `activity_runs` already. */
+  event_uid: string | null;
+}
+
+export interface NewDispatch {
+  dispatch_id: string;
+  members: DispatchMember[];
+  /** The reconciler is to start it at its next pass. */
+  due?: boolean;
+}
+
+export interface Dispatch {
+  dispatch_id: string;
+  members: DispatchMember[];
+  attempts: number;
+  closed_at: string | null;
+}
+
+export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Promise<void> {
+  const { members } = dispatch;
+  await db.query(
+    `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, checked_at)
+     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN 'epoch' ELSE now() END)`,
+    [
+      dispatch.dispatch_id,
+      members.map((member) => member.run_id),
+      members.map((member) => member.definition_id),
+      members.map((member) => member.definition_hash),
+      members.map((member) => member.event_uid),
+      dispatch.due ?? false,
+    ],
+  );
+}
+
+/** Reads a dispatch for its next attempt, which is counted first: a dispatch that kills its worker is known by the count. */
+export async function beginAttempt(pool: Pool, dispatchId: string, counted: 0 | 1): Promise<Dispatch | null> {
+  return transaction(pool, async (client) => {
+    // Losing the count in a power cut is harmless, and the flush that it saves is a third of a small dispatch's time.
+    await client.query('SET LOCAL synchronous_commit = off');
+    const { rows } = await client.query(
+      `UPDATE dispatches SET attempts = attempts + $2 WHERE dispatch_id = $1
+       RETURNING dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, attempts, closed_at`,
+      [dispatchId, counted],
+    );
+    const row = rows[0];
+    if (!row) return null;
+    const members = (row.run_ids as string[]).map((run_id, position) => ({
+      run_id,
+      definition_id: row.definition_ids[position],
+      definition_hash: row.definition_hashes[position],
+      event_uid: row.event_uids[position],
+    }));
+    return { dispatch_id: row.dispatch_id, members, attempts: row.attempts, closed_at: row.closed_at };
+  });
+}
+
+export async function closeDispatch(db: Queryable, dispatchId: string): Promise<void> {
+  await db.query('UPDATE dispatches SET closed_at = now() WHERE dispatch_id = $1 AND closed_at IS NULL', [dispatchId]);
+}
+
+export async function countOpenDispatches(db: Queryable): Promise<number> {
+  const { rows } = await db.query('SELECT count(*) AS n FROM dispatches WHERE closed_at IS NULL');
+  return rows[0].n;
+}
+
+/** The dispatches, not closed yet, that decided these events: what a redelivery starts again. */
+export async function listOpenDispatchesOf(db: Queryable, eventUids: string[]): Promise<string[]> {
+  const { rows } = await db.query(
+    `SELECT DISTINCT dispatch_id FROM event_decisions JOIN dispatches USING (dispatch_id)
+      WHERE event_uid = ANY ($1) AND closed_at IS NULL`,
+    [eventUids],
+  );
+  return rows.map((row) => row.dispatch_id);
+}
+
+/** Open dispatches that nobody looked at for a while. Looking at one leases it: other replicas pass it over meanwhile. */
+export async function leaseStaleDispatches(db: Queryable, idleSeconds: number, limit: number): Promise<string[]> {
+  const { rows } = await db.query(
+    `UPDATE dispatches SET checked_at = now() WHERE dispatch_id IN (
+       SELECT dispatch_id FROM dispatches
+        WHERE closed_at IS NULL AND checked_at < now() - make_interval(secs => $1)
+        ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING dispatch_id`,
+    [idleSeconds, limit],
+  );
+  return rows.map((row) => row.dispatch_id);
+}
+
+/** What of a dispatch has no run yet: its workflow ended before `prepare` committed. */
+export async function listMembersWithoutRun(db: Queryable, dispatchId: string): Promise<DispatchMember[]> {
+  const { rows } = await db.query(
+    `SELECT m.run_id, m.definition_id, m.definition_hash, m.event_uid
+       FROM dispatches d,
+            unnest(d.run_ids, d.definition_ids, d.definition_hashes, d.event_uids)
+              AS m (run_id, definition_id, definition_hash, event_uid)
+      WHERE d.dispatch_id = $1 AND NOT EXISTS (SELECT 1 FROM activity_runs r WHERE r.run_id = m.run_id)`,
+    [dispatchId],
+  );
+  return rows;
+}

@@ -1,0 +1,71 @@
+/** Keyset pagination, newest first: a page costs the same however deep it lies. */
+import type { Queryable } from './pool.ts';
+
+export interface PageRequest {
+  limit: number;
+  cursor?: string | undefined;
+}
+
+export interface Page<Row> {
+  items: Row[];
+  next_cursor: string | null;
+}
+
+export interface PageQuery {
+  /** `SELECT … FROM …`, without WHERE. */
+  select: string;
+  /** The time and the unique column that rows are ordered by, as they stand in the select list. */
+  time: string;
+  key: string;
+  /** Conditions with their values: `{ sql: 'status = ?', value }`; those without a value are left out. */
+  where: { sql: string; value: unknown }[];
+}
+
+export class InvalidCursorError extends Error {
+  readonly code = 'invalid_cursor';
+
+  constructor() {
+    super('cursor: expected the next_cursor of an earlier answer');
+  }
+}
+
+export async function readPage<Row extends object>(db: Queryable, query: PageQuery, request: PageRequest): Promise<Page<Row>> {
+  const values: unknown[] = [];
+  const parameter = (value: unknown): string => `$${values.push(value)}`;
+  const conditions = query.where
+    .filter(({ value }) => value !== undefined)
+    .map(({ sql, value }) => sql.replace('?', parameter(value)));
+  if (request.cursor) {
+    const [time, key] = decodeCursor(request.cursor);
+    conditions.push(`(${query.time}, ${query.key}) < (${parameter(time)}, ${parameter(key)})`);
+  }
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+  const { rows } = await db.query(
+    `${query.select} ${where} ORDER BY ${query.time} DESC, ${query.key} DESC LIMIT ${parameter(request.limit + 1)}`,
+    values,
+  );
+  const items = rows.slice(0, request.limit) as Row[];
+  const last = rows[request.limit - 1];
+  return { items, next_cursor: rows.length > request.limit ? encodeCursor(last[column(query.time)], last[column(query.key)]) : null };
+}
+
+const column = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
+function encodeCursor(time: string, key: string): string {
+  return Buffer.from(JSON.stringify([time, key])).toString('base64url');
+}
+
+function decodeCursor(cursor: string): [time: string, key: string] {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch (error) {
+    throw Object.assign(new InvalidCursorError(), { cause: error });
+  }
+  const [time, key] = Array.isArray(value) ? value : [];
+  // Both end up as parameters of a comparison: a time or key that PostgreSQL cannot read would be its error, not the caller's.
+  if (typeof time !== 'string' || typeof key !== 'string' || !/^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/.test(time) || !/^[0-9a-f-]{36,64}$/.test(key)) {
+    throw new InvalidCursorError();
+  }
+  return [time, key];
+}

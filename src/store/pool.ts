@@ -1,0 +1,60 @@
+/** The connection pool, transactions, and how PostgreSQL's types arrive. Nothing here relies on session state. */
+import pg from 'pg';
+import type { Logger } from '../telemetry/logger.ts';
+
+export type Pool = pg.Pool;
+/** A pool or a client inside a transaction. */
+export type Queryable = Pick<pg.Pool | pg.PoolClient, 'query'>;
+
+const { builtins } = pg.types;
+
+export function createPool(databaseUrl: string, logger: Logger, max = 10): Pool {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max,
+    application_name: 'activity-core',
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    types: { getTypeParser },
+  });
+  // Without a listener, a server that goes away while a connection idles ends the process.
+  pool.on('error', (error) => logger.warn({ err: error }, 'an idle PostgreSQL connection broke'));
+  return pool;
+}
+
+export async function transaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollbackError: Error) => {
+      broken = rollbackError;
+    });
+    throw error;
+  } finally {
+    // A connection that could not roll back is not given to the next caller.
+    client.release(broken);
+  }
+}
+
+type Parser = (text: string) => unknown;
+
+function getTypeParser(oid: number, format?: 'text' | 'binary'): Parser {
+  if (format !== 'binary') {
+    if (oid === builtins.INT8) return Number;
+    if (oid === builtins.TIMESTAMPTZ) return rfc3339;
+  }
+  return pg.types.getTypeParser(oid, format) as Parser;
+}
+
+/** `2026-11-20 08:15:00.25+00` → `2026-11-20T08:15:00.25Z`, to the microsecond, which Date would lose. */
+export function rfc3339(text: string): string {
+  if (text.endsWith('+00')) return `${text.slice(0, -3).replace(' ', 'T')}Z`;
+  const at = new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
+  return Number.isNaN(at.getTime()) ? text : at.toISOString();
+}

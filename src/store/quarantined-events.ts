@@ -1,0 +1,111 @@
+/** `quarantined_events`: what was refused, whole, with the reason. */
+import type { QuarantineReason, Violation } from '../core/envelope.ts';
+import { type Page, type PageRequest, readPage } from './page.ts';
+import type { Queryable } from './pool.ts';
+
+export interface NewQuarantinedEvent {
+  id: string;
+  subject: string;
+  headers: Record<string, string[]>;
+  reason: QuarantineReason;
+  violations: Violation[];
+  bytes: Uint8Array;
+  stream_seq: number;
+  stream_timestamp: number;
+}
+
+export interface QuarantinedEvent {
+  id: string;
+  received_at: string;
+  subject: string;
+  headers: Record<string, string[]>;
+  reason: QuarantineReason;
+  violations: Violation[];
+  size: number;
+  state: 'open' | 'redriven' | 'discarded';
+  state_reason: string | null;
+  event_uid: string | null;
+  bytes: Buffer;
+}
+
+/** The id is made of the stream message: delivered again, it is the same row. Returns the ids of the new ones. */
+export async function insertQuarantined(db: Queryable, events: NewQuarantinedEvent[]): Promise<Set<string>> {
+  const rows = events.map((event) => ({
+    ...event,
+    bytes: `\\x${Buffer.from(event.bytes).toString('hex')}`,
+    size: event.bytes.byteLength,
+  }));
+  const { rows: inserted } = await db.query(
+    `INSERT INTO quarantined_events (id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp)
+     SELECT id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp
+       FROM json_to_recordset($1) AS t (id uuid, subject text, headers jsonb, reason text, violations jsonb, bytes bytea,
+                                        size integer, stream_seq bigint, stream_timestamp bigint)
+      ORDER BY id
+     ON CONFLICT DO NOTHING RETURNING id`,
+    [JSON.stringify(rows)],
+  );
+  return new Set(inserted.map((row) => row.id));
+}
+
+export async function listQuarantinedAmong(db: Queryable, ids: string[]): Promise<Set<string>> {
+  const { rows } = await db.query('SELECT id FROM quarantined_events WHERE id = ANY ($1)', [ids]);
+  return new Set(rows.map((row) => row.id));
+}
+
+const COLUMNS = 'id, received_at, subject, headers, reason, violations, size, state, state_reason, event_uid, bytes';
+
+export interface QuarantineFilter {
+  state?: string | undefined;
+  reason?: string | undefined;
+}
+
+export function listQuarantined(
+  db: Queryable,
+  filter: QuarantineFilter,
+  request: PageRequest,
+): Promise<Page<QuarantinedEvent>> {
+  return readPage<QuarantinedEvent>(
+    db,
+    {
+      select: `SELECT ${COLUMNS} FROM quarantined_events`,
+      time: 'received_at',
+      key: 'id',
+      where: [
+        { sql: 'state = ?', value: filter.state },
+        { sql: 'reason = ?', value: filter.reason },
+      ],
+    },
+    request,
+  );
+}
+
+export async function findQuarantined(db: Queryable, id: string): Promise<QuarantinedEvent | null> {
+  const { rows } = await db.query(`SELECT ${COLUMNS} FROM quarantined_events WHERE id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+/** Holds the row until the transaction ends: two redrives of one event at once are one. */
+export async function lockQuarantined(db: Queryable, id: string): Promise<QuarantinedEvent | null> {
+  const { rows } = await db.query(`SELECT ${COLUMNS} FROM quarantined_events WHERE id = $1 FOR UPDATE`, [id]);
+  return rows[0] ?? null;
+}
+
+export async function closeQuarantined(
+  db: Queryable,
+  id: string,
+  change: { state: 'redriven' | 'discarded'; reason: string | null; event_uid: string | null },
+): Promise<void> {
+  await db.query(
+    `UPDATE quarantined_events SET state = $2, state_reason = $3, event_uid = $4, state_changed_at = now() WHERE id = $1`,
+    [id, change.state, change.reason, change.event_uid],
+  );
+}
+
+/** A redrive that was refused once more keeps the newest reason. */
+export async function updateRefusal(db: Queryable, id: string, reason: QuarantineReason, violations: Violation[]): Promise<void> {
+  await db.query('UPDATE quarantined_events SET reason = $2, violations = $3 WHERE id = $1', [
+    id,
+    reason,
+    JSON.stringify(violations),
+  ]);
+}

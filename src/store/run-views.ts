@@ -1,0 +1,137 @@
+/** Runs as contract 5 shows them. */
+import type { RuleTrace, RunError } from '../core/decision.ts';
+import type { JsonObject } from '../core/json.ts';
+import { type Page, type PageRequest, readPage } from './page.ts';
+import type { Queryable } from './pool.ts';
+import type { RunStatus } from './runs.ts';
+
+interface RunRow {
+  run_id: string;
+  definition_id: string;
+  definition_hash: string;
+  trigger_kind: 'event' | 'schedule' | 'manual' | 'retry';
+  event_id: string | null;
+  event_uid: string | null;
+  scheduled_for: string | null;
+  requested_by: string | null;
+  trigger_reason: string | null;
+  status: RunStatus;
+  task_count: number;
+  sink_mode: 'audit' | 'live';
+  sink_reason: string | null;
+  review_required: boolean;
+  retry_of: string | null;
+  workflow_id: string | null;
+  workflow_run_id: string | null;
+  started_at: string;
+  finished_at: string | null;
+  error: RunError | null;
+}
+
+export interface RunView {
+  run_id: string;
+  definition_id: string;
+  definition_hash: string;
+  trigger: JsonObject & { kind: RunRow['trigger_kind'] };
+  status: RunStatus;
+  task_count: number;
+  sink_mode: 'audit' | 'live';
+  sink_reason: string | null;
+  review_required: boolean;
+  retry_of: string | null;
+  temporal: { workflow_id: string; run_id: string | null } | null;
+  started_at: string;
+  finished_at: string | null;
+  error: RunError | null;
+}
+
+export interface RunDetail extends RunView {
+  context: JsonObject | null;
+  rules: RuleTrace[];
+  instructions: JsonObject[];
+  reports: JsonObject[];
+}
+
+const COLUMNS = `run_id, definition_id, definition_hash, trigger_kind, event_id, event_uid, scheduled_for, requested_by,
+  trigger_reason, status, task_count, sink_mode, sink_reason, review_required, retry_of, workflow_id, workflow_run_id,
+  started_at, finished_at, error`;
+
+export interface RunFilter {
+  definition_id?: string | undefined;
+  status?: string | undefined;
+  trigger?: string | undefined;
+  event_id?: string | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
+export async function listRuns(db: Queryable, filter: RunFilter, request: PageRequest): Promise<Page<RunView>> {
+  const page = await readPage<RunRow>(
+    db,
+    {
+      select: `SELECT ${COLUMNS} FROM activity_runs`,
+      time: 'started_at',
+      key: 'run_id',
+      where: [
+        { sql: 'definition_id = ?', value: filter.definition_id },
+        { sql: 'status = ?', value: filter.status },
+        { sql: 'trigger_kind = ?', value: filter.trigger },
+        { sql: 'event_id = ?', value: filter.event_id },
+        { sql: 'started_at >= ?', value: filter.since },
+        { sql: 'started_at < ?', value: filter.until },
+      ],
+    },
+    request,
+  );
+  return { items: page.items.map(toView), next_cursor: page.next_cursor };
+}
+
+export async function findRun(db: Queryable, runId: string): Promise<RunDetail | null> {
+  const { rows } = await db.query(
+    `SELECT ${COLUMNS}, context, rules, instructions, reports FROM activity_runs WHERE run_id = $1`,
+    [runId],
+  );
+  const row = rows[0];
+  if (!row) return null;
+  return { ...toView(row), context: row.context, rules: row.rules, instructions: row.instructions, reports: row.reports };
+}
+
+/** The newest run of each of these definitions. */
+export async function readLastRuns(
+  db: Queryable,
+  definitionIds: string[],
+): Promise<Map<string, { run_id: string; status: RunStatus; started_at: string }>> {
+  const { rows } = await db.query(
+    `SELECT d.definition_id, r.run_id, r.status, r.started_at
+       FROM unnest($1::text[]) AS d (definition_id)
+       JOIN LATERAL (SELECT run_id, status, started_at FROM activity_runs
+                      WHERE definition_id = d.definition_id ORDER BY started_at DESC, run_id DESC LIMIT 1) AS r ON true`,
+    [definitionIds],
+  );
+  return new Map(rows.map(({ definition_id, ...run }) => [definition_id, run]));
+}
+
+function toView(row: RunRow): RunView {
+  const trigger: RunView['trigger'] = { kind: row.trigger_kind };
+  if (row.event_id) trigger.event_id = row.event_id;
+  if (row.event_uid) trigger.event_uid = row.event_uid;
+  if (row.scheduled_for) trigger.scheduled_for = row.scheduled_for;
+  if (row.requested_by) trigger.requested_by = row.requested_by;
+  if (row.trigger_reason) trigger.reason = row.trigger_reason;
+  return {
+    run_id: row.run_id,
+    definition_id: row.definition_id,
+    definition_hash: row.definition_hash,
+    trigger,
+    status: row.status,
+    task_count: row.task_count,
+    sink_mode: row.sink_mode,
+    sink_reason: row.sink_reason,
+    review_required: row.review_required,
+    retry_of: row.retry_of,
+    temporal: row.workflow_id ? { workflow_id: row.workflow_id, run_id: row.workflow_run_id } : null,
+    started_at: row.started_at,
+    finished_at: row.finished_at,
+    error: row.error,
+  };
+}

@@ -1,0 +1,135 @@
+/** `activity_runs`: one row for each (definition, trigger key), whatever workflow ran it. */
+import type { RuleTrace, RunError } from '../core/decision.ts';
+import type { Envelope } from '../core/envelope.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { RunTriggerKind } from '../core/trigger.ts';
+import type { Queryable } from './pool.ts';
+
+export type RunStatus = 'running' | 'completed' | 'failed' | 'missed';
+
+/** How a run starts: what is fixed about it before anything was decided. */
+export interface NewRun {
+  run_id: string;
+  definition_id: string;
+  definition_hash: string;
+  trigger_key: string;
+  origin_trigger_key: string;
+  trigger_kind: RunTriggerKind;
+  event_id: string | null;
+  event_uid: string | null;
+  requested_by: string | null;
+  trigger_reason: string | null;
+  event: Envelope | null;
+  request_hash: string | null;
+  retry_of: string | null;
+  dispatch_id: string | null;
+  sink_mode: 'audit' | 'live';
+  sink_reason: string | null;
+}
+
+/** What `prepare` found. */
+export interface RunResult {
+  status: RunStatus;
+  task_count: number;
+  error: RunError | null;
+  context: JsonObject | null;
+  rules: RuleTrace[];
+  workflow_id: string | null;
+  workflow_run_id: string | null;
+}
+
+export type DecidedRun = NewRun & RunResult;
+
+const NEW_COLUMNS = `run_id, definition_id, definition_hash, trigger_key, origin_trigger_key, trigger_kind, event_id, event_uid,
+  requested_by, trigger_reason, event, request_hash, retry_of, dispatch_id, sink_mode, sink_reason`;
+const NEW_TYPES = `run_id uuid, definition_id text, definition_hash text, trigger_key text, origin_trigger_key text,
+  trigger_kind text, event_id text, event_uid uuid, requested_by text, trigger_reason text, event jsonb, request_hash bytea,
+  retry_of uuid, dispatch_id uuid, sink_mode text, sink_reason text`;
+const RESULT_COLUMNS = 'status, task_count, error, context, rules, workflow_id, workflow_run_id';
+const RESULT_TYPES =
+  'status text, task_count integer, error jsonb, context jsonb, rules jsonb, workflow_id text, workflow_run_id text';
+
+/** A run that waits for its workflow. Returns false where (definition, trigger key) has a run already. */
+export async function insertRunningRun(db: Queryable, run: NewRun): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `INSERT INTO activity_runs (${NEW_COLUMNS}, status, workflow_id)
+     SELECT ${NEW_COLUMNS}, 'running', dispatch_id::text FROM json_to_recordset($1) AS t (${NEW_TYPES})
+     ON CONFLICT DO NOTHING`,
+    [JSON.stringify([run])],
+  );
+  return rowCount === 1;
+}
+
+/** Commits decided runs and returns the ids of those that were not there before. Sorted, so that two attempts cannot deadlock. */
+export async function insertDecidedRuns(db: Queryable, runs: DecidedRun[]): Promise<Set<string>> {
+  const sorted = runs.toSorted((a, b) => (a.run_id < b.run_id ? -1 : 1));
+  const { rows } = await db.query(
+    `INSERT INTO activity_runs (${NEW_COLUMNS}, ${RESULT_COLUMNS}, finished_at)
+     SELECT ${NEW_COLUMNS}, ${RESULT_COLUMNS}, CASE WHEN status <> 'running' THEN now() END
+       FROM json_to_recordset($1) AS t (${NEW_TYPES}, ${RESULT_TYPES})
+     ON CONFLICT DO NOTHING RETURNING run_id`,
+    [JSON.stringify(sorted)],
+  );
+  return new Set(rows.map((row) => row.run_id));
+}
+
+/** Ends a run whose row stood as `running`; one that ended otherwise meanwhile is left alone (returns false). */
+export async function finishRun(db: Queryable, runId: string, result: RunResult): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE activity_runs
+        SET status = $2, task_count = $3, error = $4, context = $5, rules = $6, workflow_id = $7, workflow_run_id = $8, finished_at = now()
+      WHERE run_id = $1 AND status = 'running'`,
+    [
+      runId,
+      result.status,
+      result.task_count,
+      result.error && JSON.stringify(result.error),
+      result.context && JSON.stringify(result.context),
+      JSON.stringify(result.rules),
+      result.workflow_id,
+      result.workflow_run_id,
+    ],
+  );
+  return rowCount === 1;
+}
+
+/** Fails what a closed workflow left `running`. Returns their ids. */
+export async function failRunningRuns(db: Queryable, dispatchId: string, error: RunError): Promise<string[]> {
+  const { rows } = await db.query(
+    `UPDATE activity_runs SET status = 'failed', error = $2, finished_at = now()
+      WHERE dispatch_id = $1 AND status = 'running' RETURNING run_id`,
+    [dispatchId, JSON.stringify(error)],
+  );
+  return rows.map((row) => row.run_id);
+}
+
+export type StandingRun = NewRun & { status: RunStatus; scheduled_for: string | null; started_at: string };
+
+/** The rows of a dispatch that exist: `prepare` runs again only what is missing or still `running`. */
+export async function readRunsForPrepare(
+  db: Queryable,
+  runIds: string[],
+): Promise<Map<string, StandingRun>> {
+  const { rows } = await db.query(
+    `SELECT ${NEW_COLUMNS}, status, scheduled_for, started_at FROM activity_runs WHERE run_id = ANY ($1)`,
+    [runIds],
+  );
+  return new Map(rows.map((row) => [row.run_id, row]));
+}
+
+export async function findRunByTriggerKey(
+  db: Queryable,
+  definitionId: string,
+  triggerKey: string,
+): Promise<{ run_id: string; workflow_id: string | null; request_hash: Buffer | null } | null> {
+  const { rows } = await db.query(
+    'SELECT run_id, workflow_id, request_hash FROM activity_runs WHERE definition_id = $1 AND trigger_key = $2',
+    [definitionId, triggerKey],
+  );
+  return rows[0] ?? null;
+}
+
+export async function countRetries(db: Queryable, runId: string): Promise<number> {
+  const { rows } = await db.query('SELECT count(*) AS n FROM activity_runs WHERE retry_of = $1', [runId]);
+  return rows[0].n;
+}

@@ -1,0 +1,83 @@
+/** `task_spawn_log`: each task spec, and what became of it. */
+import type { TaskSpec } from '../core/decision.ts';
+import type { JsonObject } from '../core/json.ts';
+import { type Page, type PageRequest, readPage } from './page.ts';
+import type { Queryable } from './pool.ts';
+
+export type TaskStatus = 'audited' | 'pending' | 'created' | 'duplicate' | 'failed' | 'discarded';
+
+export interface NewTask {
+  idempotency_key: string;
+  run_id: string;
+  definition_id: string;
+  rule_id: string;
+  spec: TaskSpec;
+  dedupe_key: string | null;
+  status: TaskStatus;
+}
+
+export interface Task extends NewTask {
+  task_ref: string | null;
+  attempts: number;
+  last_error: JsonObject | null;
+  created_at: string;
+  emitted_at: string | null;
+}
+
+/** A key that is there belongs to an earlier run of the chain: the row moves to the retry, and only a failed one is rendered anew. */
+export async function insertTasks(db: Queryable, tasks: NewTask[]): Promise<void> {
+  await db.query(
+    `INSERT INTO task_spawn_log AS t (idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status)
+     SELECT idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status
+       FROM json_to_recordset($1) AS n (idempotency_key text, run_id uuid, definition_id text, rule_id text, spec jsonb,
+                                        dedupe_key text, status text)
+      ORDER BY idempotency_key
+     ON CONFLICT (idempotency_key) DO UPDATE SET
+       run_id     = EXCLUDED.run_id,
+       spec       = CASE WHEN t.status = 'failed' THEN EXCLUDED.spec ELSE t.spec END,
+       dedupe_key = CASE WHEN t.status = 'failed' THEN EXCLUDED.dedupe_key ELSE t.dedupe_key END,
+       status     = CASE WHEN t.status = 'failed' THEN EXCLUDED.status ELSE t.status END`,
+    [JSON.stringify(tasks)],
+  );
+}
+
+export interface TaskFilter {
+  run_id?: string | undefined;
+  definition_id?: string | undefined;
+  status?: string | undefined;
+  dedupe_key?: string | undefined;
+}
+
+const COLUMNS = `idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status, task_ref, attempts, last_error,
+  created_at, emitted_at`;
+
+export function listTasks(db: Queryable, filter: TaskFilter, request: PageRequest): Promise<Page<Task>> {
+  return readPage<Task>(
+    db,
+    {
+      select: `SELECT ${COLUMNS} FROM task_spawn_log`,
+      time: 'created_at',
+      key: 'idempotency_key',
+      where: [
+        { sql: 'run_id = ?', value: filter.run_id },
+        { sql: 'definition_id = ?', value: filter.definition_id },
+        { sql: 'status = ?', value: filter.status },
+        { sql: 'dedupe_key = ?', value: filter.dedupe_key },
+      ],
+    },
+    request,
+  );
+}
+
+export async function listTasksOfRun(db: Queryable, runId: string): Promise<Task[]> {
+  const { rows } = await db.query(
+    `SELECT ${COLUMNS} FROM task_spawn_log WHERE run_id = $1 ORDER BY created_at, rule_id, idempotency_key`,
+    [runId],
+  );
+  return rows;
+}
+
+export async function countPendingTasks(db: Queryable): Promise<number> {
+  const { rows } = await db.query("SELECT count(*) AS n FROM task_spawn_log WHERE status = 'pending'");
+  return rows[0].n;
+}

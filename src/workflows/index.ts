@@ -1,0 +1,2 @@
+export { ActivityRun } from './activity-run.ts';
+export { TaskExecutorWorkflow } from './task-executor.ts';

@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import { Ajv } from 'ajv';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { schemaCommand } from '../../src/cli/definitions-schema.ts';
+import { validateCommand } from '../../src/cli/definitions-validate.ts';
+import { EDITOR_SCHEMAS, editorSchema } from '../../src/definitions/editor-schema.ts';
+import { createResolvers } from '../../src/resolvers/registry.ts';
+import { definitionFolder, HOURLY, METRICS_TYPE, REVIEW } from './definition-folder.ts';
+
+const resolvers = createResolvers();
+
+async function validate(definitionsDir: string, paths: string[], json = false) {
+  const lines: string[] = [];
+  const print = (line: string) => lines.push(line);
+  const exitCode = await validateCommand({ paths, definitionsDir, json, resolvers, print });
+  return { exitCode, output: lines.join('\n') };
+}
+
+test('validate lists each file and ends with 0 where all is well', async () => {
+  await using folder = await definitionFolder({ 'review.yaml': REVIEW });
+  expect(await validate(folder.path, [])).toEqual({
+    exitCode: 0,
+    output: [
+      `✓ ${folder.in('event-types/kaizen.metrics.recorded.yaml')}`,
+      `✓ ${folder.in('review.yaml')}`,
+      '1 definition and 1 event type valid',
+    ].join('\n'),
+  });
+});
+
+test('validate prints each error on a line of its own and ends with 1', async () => {
+  await using folder = await definitionFolder({ 'hourly.yaml': HOURLY.replace('15 * * * *', '15 * * *') });
+  const { exitCode, output } = await validate('absent', [folder.in('hourly.yaml')]);
+  expect(exitCode).toBe(1);
+  expect(output.split('\n')).toEqual([
+    `✗ ${folder.in('hourly.yaml')}`,
+    expect.stringContaining(
+      `${folder.in('hourly.yaml')}:6:11 trigger.schedule.cron: expected five cron fields`,
+    ),
+    '0 definitions and 0 event types valid, 1 error',
+  ]);
+});
+
+test('validate --json tells hashes and errors in the form of the API', async () => {
+  await using folder = await definitionFolder({ 'review.yaml': REVIEW, 'bad.yaml': HOURLY });
+  const { exitCode, output } = await validate(folder.path, [], true);
+  expect(exitCode).toBe(1);
+  expect(JSON.parse(output)).toEqual({
+    ok: false,
+    definitions: [
+      {
+        definition_id: 'review',
+        definition_hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+        file: folder.in('review.yaml'),
+      },
+    ],
+    event_types: [
+      { type: 'kaizen.metrics.recorded', file: folder.in('event-types/kaizen.metrics.recorded.yaml') },
+    ],
+    errors: [
+      {
+        file: folder.in('bad.yaml'),
+        line: 1,
+        column: 5,
+        path: 'id',
+        message: 'expected the name of the file, `bad`; found `hourly`',
+      },
+    ],
+  });
+});
+
+test.each(EDITOR_SCHEMAS)('the committed schema of %s is what the code gives', async (kind) => {
+  const lines: string[] = [];
+  schemaCommand({ kind, resolvers, print: (line) => lines.push(line) });
+  expect(await readFile(`docs/schema/${kind}.schema.json`, 'utf8')).toBe(`${lines.join('\n')}\n`);
+});
+
+test('the editor schemas accept what is valid and refuse slips', () => {
+  const ajv = new Ajv({ strict: false });
+  const definition = ajv.compile(editorSchema('activity-definition', resolvers));
+  const accepts = (text: string) => definition(parse(text));
+  expect([accepts(REVIEW), accepts(HOURLY)]).toEqual([true, true]);
+  expect(accepts(REVIEW.replace('title: Review an', 'titel: Review an'))).toBe(false);
+  expect(accepts(REVIEW.replace('event-payload', 'event-paylod'))).toBe(false);
+  expect(accepts(REVIEW.replace('event-payload', 'static'))).toBe(false);
+  expect(accepts(HOURLY.replace('trigger:', 'trigger:\n  manual: {}'))).toBe(false);
+  expect(accepts(HOURLY.replace('timezone: Europe/Berlin', 'every: 2s'))).toBe(false);
+
+  const eventType = ajv.compile(editorSchema('event-type', resolvers));
+  expect([eventType(parse(METRICS_TYPE)), eventType(parse(HOURLY))]).toEqual([true, false]);
+});

@@ -1,0 +1,437 @@
+import { describe, expect, test } from 'vitest';
+import { formatError } from '../../src/definitions/errors.ts';
+import { loadDefinitions } from '../../src/definitions/load.ts';
+import { createResolvers } from '../../src/resolvers/registry.ts';
+import { definitionFolder, HOURLY, METRICS_TYPE, REVIEW } from './definition-folder.ts';
+
+const resolvers = createResolvers();
+
+/** The errors of one folder, as people read them, with the folder's own path taken off. */
+async function errorsOf(files: Record<string, string | Uint8Array>, eventTypes?: Record<string, string>) {
+  await using folder = await definitionFolder(files, eventTypes);
+  const result = await loadDefinitions(folder.path, resolvers);
+  return result.ok ? [] : result.errors.map((error) => formatError(error).replace(`${folder.path}/`, ''));
+}
+
+/** `from` stands in the text exactly once. */
+function edit(text: string, from: string, to: string): string {
+  if (text.split(from).length !== 2) throw new Error(`${from} does not stand exactly once`);
+  return text.replace(from, () => to);
+}
+
+const review = (from: string, to: string) => ({ 'review.yaml': edit(REVIEW, from, to) });
+const hourly = (from: string, to: string) => ({ 'hourly.yaml': edit(HOURLY, from, to) });
+
+test('the files that the cases below break are valid', async () => {
+  expect(await errorsOf({ 'review.yaml': REVIEW, 'hourly.yaml': HOURLY })).toEqual([]);
+});
+
+describe('the text', () => {
+  test.each([
+    ['a syntax error', review('  event:', '  event: ]'), /^review\.yaml:5:10 \(file\): .*flow/i],
+    ['a tab', review('  event:', '\tevent:'), /^review\.yaml:5:1 \(file\): .*tab/i],
+    [
+      'a duplicate key',
+      review('owner: kaizen', 'owner: kaizen\ntitle: Again'),
+      'review.yaml:4:1 title: the key `title` stands here a second time',
+    ],
+    [
+      'two documents',
+      review('owner: kaizen', 'owner: kaizen\n---'),
+      'review.yaml:4:1 (file): a second document begins here; expected one in a file',
+    ],
+    [
+      'an empty file',
+      { 'empty.yaml': '' },
+      'empty.yaml:1:1 (file): the file is empty; expected a mapping of fields',
+    ],
+    [
+      'a file of 10 MB',
+      { 'big.yaml': 'a'.repeat(10_000_000) },
+      'big.yaml:1:1 (file): the file is larger than the 262144 bytes allowed',
+    ],
+    [
+      'a binary file',
+      { 'binary.yaml': Uint8Array.from({ length: 512 }, (_, n) => n % 256) },
+      'binary.yaml:1:1 (file): the file is not UTF-8 text',
+    ],
+    [
+      'an alias bomb',
+      {
+        'bomb.yaml': Array.from(
+          { length: 9 },
+          (_, n) =>
+            `a${n}: &a${n} [${Array(9)
+              .fill(n ? `*a${n - 1}` : 'x')
+              .join(', ')}]`,
+        ).join('\n'),
+      },
+      /^bomb\.yaml:\d+:\d+ a\d.*: more than 50000 values once its aliases are expanded/,
+    ],
+  ])('%s', async (_name, files, expected) => {
+    const errors = await errorsOf(files);
+    expect(errors).toHaveLength(1);
+    if (typeof expected === 'string') expect(errors[0]).toBe(expected);
+    else expect(errors[0]).toMatch(expected);
+  });
+});
+
+describe('the shape', () => {
+  test.each([
+    [
+      'an unknown field',
+      review('title: Review an agent', 'titel: Review an agent'),
+      [
+        'review.yaml:1:1 title: missing required field `title`',
+        'review.yaml:2:1 titel: unknown field `titel`; did you mean `title`?',
+      ],
+    ],
+    [
+      'an unknown field deep inside',
+      review('      priority: medium', '      prio: medium'),
+      [
+        'review.yaml:16:7 rules[0].task.prio: unknown field `prio`; known fields: `title`, `description`, `target_repo`, `labels`, `priority`, `dedupe_key`',
+      ],
+    ],
+    [
+      'a missing field',
+      review('owner: kaizen\n', ''),
+      ['review.yaml:1:1 owner: missing required field `owner`'],
+    ],
+    [
+      'a missing field deep inside',
+      review('      title: "Review {{ context.metrics.agent }}"\n', ''),
+      ['review.yaml:15:7 rules[0].task.title: missing required field `title`'],
+    ],
+    [
+      'a wrong type',
+      review('title: Review an agent', 'title: [Review]'),
+      ['review.yaml:2:8 title: expected a text, found a list of 1'],
+    ],
+    [
+      'a number where a text belongs',
+      review('owner: kaizen', 'owner: 5'),
+      ['review.yaml:3:8 owner: expected a text, found `5`'],
+    ],
+    [
+      'yes, which is a text in YAML 1.2',
+      review('owner: kaizen', 'owner: kaizen\nenabled: yes'),
+      ['review.yaml:4:10 enabled: expected `true` or `false`, found the text `yes`'],
+    ],
+    [
+      'nothing',
+      review('title: Review an agent', 'title:'),
+      ['review.yaml:2:7 title: expected a text, found nothing (null)'],
+    ],
+    [
+      'a bad enum value',
+      review('priority: medium', 'priority: hihg'),
+      [
+        'review.yaml:16:17 rules[0].task.priority: expected one of `low`, `medium`, `high`, `urgent`, found the text `hihg`; did you mean `high`?',
+      ],
+    ],
+    [
+      'an id that is no id',
+      { 'Review.yaml': edit(REVIEW, 'id: review', 'id: Review') },
+      ['Review.yaml:1:5 id: expected lower-case letters, digits and -, at most 100, found the text `Review`'],
+    ],
+    [
+      'two rules of one name',
+      review('rules:\n', 'rules:\n  - { id: low, condition: "true", task: { title: t } }\n'),
+      [expect.stringMatching(/^review\.yaml:13:9 rules\[1\]\.id: .*low/)],
+    ],
+    [
+      '`as` without `for_each`',
+      review('  - id: low\n', '  - id: low\n    as: run_of\n'),
+      [expect.stringMatching(/^review\.yaml:13:9 rules\[0\]\.as: .*`for_each`/)],
+    ],
+    [
+      '`as` of a reserved name',
+      review('  - id: low\n', '  - id: low\n    for_each: "[1]"\n    as: event\n'),
+      [expect.stringMatching(/^review\.yaml:14:9 rules\[0\]\.as: .*event/)],
+    ],
+  ])('%s', async (_name, files, expected) => {
+    expect(await errorsOf(files)).toEqual(expected);
+  });
+
+  test('every fault of every file is told at once, in the order of their places', async () => {
+    const broken = edit(edit(REVIEW, 'owner: kaizen', 'owner: 5'), 'priority: medium', 'priority: hihg');
+    expect(
+      await errorsOf({ 'review.yaml': broken, ...hourly('title: Every hour', 'titel: x') }),
+    ).toMatchObject([
+      expect.stringContaining('hourly.yaml:1:1 title:'),
+      expect.stringContaining('hourly.yaml:2:1 titel:'),
+      expect.stringContaining('review.yaml:3:8 owner:'),
+      expect.stringContaining('review.yaml:16:17 rules[0].task.priority:'),
+    ]);
+  });
+});
+
+describe('the trigger', () => {
+  const cron = (text: string) => hourly('"15 * * * *"', JSON.stringify(text));
+  test.each([
+    [
+      'two triggers',
+      hourly('trigger:\n', 'trigger:\n  manual: {}\n'),
+      'hourly.yaml:5:3 trigger: expected exactly one of `event`, `schedule`, `manual`; found `schedule`, `manual`',
+    ],
+    [
+      'no trigger',
+      { 'x.yaml': 'id: x\ntitle: x\nowner: x\ntrigger: {}\n' },
+      'x.yaml:4:10 trigger: expected exactly one of `event`, `schedule`, `manual`; found none',
+    ],
+    [
+      'cron and every',
+      hourly('    timezone: Europe/Berlin', '    every: 2s'),
+      'hourly.yaml:6:5 trigger.schedule: expected exactly one of `cron`, `every`; found both',
+    ],
+    [
+      'neither cron nor every',
+      hourly('    cron: "15 * * * *"\n', ''),
+      'hourly.yaml:6:5 trigger.schedule: expected exactly one of `cron`, `every`; found neither',
+    ],
+    [
+      'a bad cron',
+      cron('61 * * * *'),
+      /^hourly\.yaml:6:11 trigger\.schedule\.cron: expected a valid cron, found `61 \* \* \* \*`: /,
+    ],
+    [
+      'a cron of six fields',
+      cron('0 15 * * * *'),
+      'hourly.yaml:6:11 trigger.schedule.cron: expected five cron fields, without seconds; found six in `0 15 * * * *`',
+    ],
+    [
+      'a cron of four fields',
+      cron('15 * * *'),
+      /trigger\.schedule\.cron: expected five cron fields \(minute hour day month weekday\)/,
+    ],
+    ['a nickname', cron('@hourly'), /trigger\.schedule\.cron: expected five cron fields, not a nickname/],
+    [
+      'a cron that only one of the two engines knows',
+      cron('0 9 * * 1#2'),
+      /trigger\.schedule\.cron: expected digits, names.*found `1#2`/,
+    ],
+    [
+      'a cron that never fires',
+      cron('0 0 31 2 *'),
+      /trigger\.schedule\.cron: expected a cron that fires one day/,
+    ],
+    [
+      'an unknown time zone',
+      hourly('Europe/Berlin', 'Europe/Berlim'),
+      'hourly.yaml:7:15 trigger.schedule.timezone: unknown time zone `Europe/Berlim`; expected an IANA name, as in `Europe/Berlin`; did you mean `Europe/Berlin`?',
+    ],
+    [
+      'a time zone in the wrong case',
+      hourly('Europe/Berlin', 'europe/berlin'),
+      /did you mean `Europe\/Berlin`\?$/,
+    ],
+    [
+      'an offset for a time zone',
+      hourly('Europe/Berlin', '"+02:00"'),
+      /trigger\.schedule\.timezone: unknown time zone/,
+    ],
+    [
+      'a short catch-up window',
+      hourly('    timezone:', '    catchup_window: 9s\n    timezone:'),
+      'hourly.yaml:7:21 trigger.schedule.catchup_window: expected at least `10s`, found the text `9s`',
+    ],
+    [
+      'a duration without a unit',
+      hourly('    timezone:', '    jitter: "5"\n    timezone:'),
+      'hourly.yaml:7:13 trigger.schedule.jitter: expected a duration like 30s, 15m, 1h or 7d, found the text `5`',
+    ],
+    [
+      'an interval under a second',
+      hourly('cron: "15 * * * *"', 'every: 500ms'),
+      'hourly.yaml:6:12 trigger.schedule.every: expected at least `1s`, found the text `500ms`',
+    ],
+    [
+      'an expectation under a minute',
+      hourly('trigger:', 'expect: { run_every: 59s }\ntrigger:'),
+      'hourly.yaml:4:22 expect.run_every: expected at least `1m`, found the text `59s`',
+    ],
+    [
+      'an unknown event type',
+      review('type: kaizen.metrics.recorded', 'type: kaizen.metric.recorded'),
+      'review.yaml:6:11 trigger.event.type: unknown event type `kaizen.metric.recorded`; did you mean `kaizen.metrics.recorded`?; registered types: `kaizen.metrics.recorded`',
+    ],
+  ])('%s', async (_name, files, expected) => {
+    const errors = await errorsOf(files);
+    expect(errors).toHaveLength(1);
+    if (typeof expected === 'string') expect(errors[0]).toBe(expected);
+    else expect(errors[0]).toMatch(expected);
+  });
+});
+
+describe('context sources', () => {
+  const source = (type: string, params: string) =>
+    `id: hourly\ntitle: t\nowner: o\ntrigger: { manual: {} }\ncontext_sources:\n  - type: ${type}\n    bind_to: context.x\n    params: ${params}\n`;
+  test.each([
+    [
+      'an unknown type',
+      review('event-payload', 'event-paylod'),
+      'review.yaml:9:11 context_sources[0].type: unknown context source type `event-paylod`; did you mean `event-payload`?; known types:',
+    ],
+    [
+      'a missing parameter',
+      { 'hourly.yaml': source('static', '{}') },
+      'hourly.yaml:8:13 context_sources[0].params.value: missing required field `value`',
+    ],
+    [
+      'an unknown parameter',
+      { 'hourly.yaml': source('static', '{ value: 1, vale: 2 }') },
+      'hourly.yaml:8:25 context_sources[0].params.vale: unknown field `vale`; did you mean `value`?',
+    ],
+    [
+      'a payload where no event comes',
+      hourly('trigger:\n', 'context_sources:\n  - { type: event-payload, bind_to: context.x }\ntrigger:\n'),
+      'hourly.yaml:5:13 context_sources[0].type: `event-payload` needs a trigger of `event`, `manual`, found `schedule`',
+    ],
+    [
+      'a name outside the context',
+      review('bind_to: context.metrics', 'bind_to: metrics'),
+      'review.yaml:10:14 context_sources[0].bind_to: expected a name in the context, as in context.metrics, found the text `metrics`',
+    ],
+  ])('%s', async (_name, files, expected) => {
+    const errors = await errorsOf(files);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(expected);
+  });
+});
+
+describe('expressions and templates', () => {
+  test.each([
+    [
+      'a misspelt field in a condition',
+      review('summary.success_rate <', 'summary.sucess_rate <'),
+      /^review\.yaml:13:\d+ rules\[0\]\.condition: .*sucess_rate/,
+    ],
+    [
+      'a misspelt field in a filter',
+      review('event.attributes.project', 'event.attributes.projekt'),
+      /^review\.yaml:7:\d+ trigger\.event\.filter: .*projekt/,
+    ],
+    [
+      'a misspelt variable',
+      review('condition: context', 'condition: contxt'),
+      /^review\.yaml:13:16 rules\[0\]\.condition: .*contxt/,
+    ],
+    [
+      'a condition that is no expression',
+      review('< 0.8', '<'),
+      /^review\.yaml:13:\d+ rules\[0\]\.condition: /,
+    ],
+    [
+      'a condition that is no boolean',
+      review(' < 0.8', ''),
+      /^review\.yaml:13:\d+ rules\[0\]\.condition: .*true or false/,
+    ],
+    [
+      'a template that does not end',
+      review('agent }}"', 'agent }"'),
+      /^review\.yaml:15:\d+ rules\[0\]\.task\.title: /,
+    ],
+    [
+      'a misspelt field in a template',
+      review('context.metrics.agent', 'context.metrics.agnt'),
+      /^review\.yaml:15:\d+ rules\[0\]\.task\.title: .*agnt/,
+    ],
+  ])('%s', async (_name, files, expected) => {
+    const errors = await errorsOf(files);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toMatch(expected);
+  });
+
+  test('an expression on an event type that is itself invalid is not told as wrong too', async () => {
+    const errors = await errorsOf(
+      { 'review.yaml': REVIEW },
+      { 'kaizen.metrics.recorded.yaml': edit(METRICS_TYPE, 'owner: kaizen\n', '') },
+    );
+    expect(errors).toEqual([
+      'event-types/kaizen.metrics.recorded.yaml:1:1 owner: missing required field `owner`',
+      expect.stringMatching(
+        /^review\.yaml:6:11 trigger\.event\.type: the event type `kaizen\.metrics\.recorded` is itself invalid: see /,
+      ),
+    ]);
+  });
+});
+
+describe('what this version does not have', () => {
+  test.each([
+    [
+      'instructions',
+      hourly('trigger:', 'instructions:\n  - { id: a, prompt: p, output_schema: {} }\ntrigger:'),
+      'hourly.yaml:5:5 instructions[0]: instructions are not available in this version; expected an empty list',
+    ],
+    [
+      'reports',
+      hourly('trigger:', 'reports:\n  - { sink: state-hub-progress }\ntrigger:'),
+      'hourly.yaml:5:13 reports[0].sink: unknown report sink `state-hub-progress`; no report sink is available in this version',
+    ],
+  ])('%s are refused, not ignored', async (_name, files, expected) => {
+    expect(await errorsOf(files)).toEqual([expected]);
+  });
+});
+
+describe('event types', () => {
+  const type = (from: string, to: string) => ({
+    'kaizen.metrics.recorded.yaml': edit(METRICS_TYPE, from, to),
+  });
+  const at = 'event-types/kaizen.metrics.recorded.yaml';
+  test.each([
+    [
+      'a file of another name',
+      { 'other.yaml': METRICS_TYPE },
+      'event-types/other.yaml:1:7 type: expected the name of the file, `other`; found `kaizen.metrics.recorded`',
+    ],
+    [
+      'a schema with an unknown type',
+      type('agent: { type: string }', 'agent: { type: strin }'),
+      `${at}:8:20 attributes_schema.properties.agent.type: must be one of ["array","boolean","integer","null","number","object","string"], found the text \`strin\``,
+    ],
+    [
+      'a schema with an unknown keyword',
+      type('  required: [agent, project, summary]', '  requird: [agent]'),
+      `${at}:6:12 attributes_schema.requird: not a usable JSON Schema: strict mode: unknown keyword: "requird"`,
+    ],
+    [
+      'a remote reference',
+      type('project: { type: string }', 'project: { $ref: "https://example.com/p.json" }'),
+      `${at}:9:22 attributes_schema.properties.project.$ref: \`https://example.com/p.json\` is not in this schema; expected a reference into it, as in \`#/$defs/name\``,
+    ],
+    [
+      'a pattern beyond RE2',
+      type('agent: { type: string }', 'agent: { type: string, pattern: "^(?=a)" }'),
+      `${at}:8:37 attributes_schema.properties.agent.pattern: expected a regular expression that RE2 understands`,
+    ],
+    [
+      'attributes that are no object',
+      type('  type: object\n  required: [agent', '  type: array\n  required: [agent'),
+      `${at}:5:9 attributes_schema.type: expected \`type: object\`, since attributes are an object`,
+    ],
+    [
+      'no schema at all',
+      { 'a.b.yaml': 'type: a.b\ntitle: t\nowner: o\n' },
+      'event-types/a.b.yaml:1:1 attributes_schema: missing required field `attributes_schema`',
+    ],
+  ])('%s', async (_name, eventTypes, expected) => {
+    const errors = await errorsOf({}, eventTypes);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toContain(expected);
+  });
+});
+
+describe('names', () => {
+  test('an id that is not the name of its file is refused', async () => {
+    expect(await errorsOf({ 'other.yaml': HOURLY })).toEqual([
+      'other.yaml:1:5 id: expected the name of the file, `other`; found `hourly`',
+    ]);
+  });
+
+  test('one id in two files is refused, and both are named', async () => {
+    const [error, ...others] = await errorsOf({ 'hourly.yaml': HOURLY, 'hourly.yml': HOURLY });
+    expect(others).toEqual([]);
+    expect(error).toMatch(/^hourly\.yml:1:5 id: the id `hourly` stands in .*hourly\.yaml already$/);
+  });
+});
