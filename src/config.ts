@@ -9,18 +9,29 @@ import { z } from 'zod';
 
 const port = z.coerce.number('a port from 1 to 65535').int().min(0).max(65_535);
 const positive = z.coerce.number('a number').int('a whole number').positive('a number above 0');
-const httpUrl = z.url({ protocol: /^https?$/, error: 'an http(s) URL' }).transform((url) => url.replace(/\/+$/, ''));
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'an http(s) URL' })
+  .transform((url) => url.replace(/\/+$/, ''));
 const natsUrl = z.string().regex(/^(nats|tls|wss?):\/\/\S+$/, 'a URL like nats://host:4222');
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/, 'a URL like postgres://user@host:5432/name');
 
 const environmentSchema = z.object({
-  TEMPORAL_ADDRESS: z.string().regex(/^\S+:\d+$/, 'host:port').optional(),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^\S+:\d+$/, 'host:port')
+    .optional(),
   TEMPORAL_NAMESPACE: z.string().optional(),
   TASK_QUEUE: z.string().default('activity-core'),
   NATS_URL: natsUrl.optional(),
   NATS_CREDS_FILE: z.string().optional(),
-  NATS_STREAM: z.string().regex(/^[^\s.*>]+$/, 'a stream name').default('ACTIVITY'),
-  NATS_CONSUMER: z.string().regex(/^[^\s.*>]+$/, 'a consumer name').default('activity-core'),
+  NATS_STREAM: z
+    .string()
+    .regex(/^[^\s.*>]+$/, 'a stream name')
+    .default('ACTIVITY'),
+  NATS_CONSUMER: z
+    .string()
+    .regex(/^[^\s.*>]+$/, 'a consumer name')
+    .default('activity-core'),
   DATABASE_URL: postgresUrl.optional(),
   DEFINITIONS_DIR: z.string().default('definitions'),
   ADMIN_HOST: z.string().default('127.0.0.1'),
@@ -52,10 +63,19 @@ const environmentSchema = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
-const SECRETS = ['DATABASE_URL', 'ADMIN_TOKEN', 'ISSUE_CORE_TOKEN', 'STATE_HUB_TOKEN', 'OPS_HUB_KEY', 'TEMPORAL_API_KEY'] as const;
+const SECRETS = [
+  'DATABASE_URL',
+  'ADMIN_TOKEN',
+  'ISSUE_CORE_TOKEN',
+  'STATE_HUB_TOKEN',
+  'OPS_HUB_KEY',
+  'TEMPORAL_API_KEY',
+] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-export type Config = Readonly<z.output<typeof environmentSchema>> & { readonly temporal: ClientConnectConfig };
+export type Config = Readonly<z.output<typeof environmentSchema>> & {
+  readonly temporal: ClientConnectConfig;
+};
 /** A Config whose three servers are known. */
 export type ServiceConfig = Config & { readonly NATS_URL: string; readonly DATABASE_URL: string };
 
@@ -65,7 +85,9 @@ export class ConfigurationError extends Error {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
-    super(`the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    super(
+      `the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+    );
     this.faults = faults;
   }
 }
@@ -86,7 +108,10 @@ export function parseConfig(environment: Environment): Config {
 }
 
 /** For `serve`, `migrate` and `definitions apply`: nothing is started for them. @throws ConfigurationError */
-export function requireServers(config: Config, names: readonly ('NATS_URL' | 'DATABASE_URL')[]): ServiceConfig {
+export function requireServers(
+  config: Config,
+  names: readonly ('NATS_URL' | 'DATABASE_URL')[],
+): ServiceConfig {
   const faults = names
     .filter((name) => !config[name])
     .map((name) => `${name} is not set; set it, or use \`npm run dev\`, which starts the servers itself`);
@@ -95,22 +120,38 @@ export function requireServers(config: Config, names: readonly ('NATS_URL' | 'DA
 }
 
 /** With the addresses of servers that were started for it. */
-export function withServers(config: Config, servers: { temporal_address: string; nats_url: string; database_url: string }): ServiceConfig {
+export function withServers(
+  config: Config,
+  servers: { temporal_address: string; nats_url: string; database_url: string },
+): ServiceConfig {
   const connectionOptions = { ...config.temporal.connectionOptions, address: servers.temporal_address };
-  return { ...config, NATS_URL: servers.nats_url, DATABASE_URL: servers.database_url, temporal: { ...config.temporal, connectionOptions } };
+  return {
+    ...config,
+    NATS_URL: servers.nats_url,
+    DATABASE_URL: servers.database_url,
+    temporal: { ...config.temporal, connectionOptions },
+  };
 }
 
 export const readConfig = (): Config => parseConfig(process.env);
 
 /** For the places that start other programs: what they need of the environment, and nothing else. */
-export function readLaunchEnvironment(): { path: string; home: string; cacheDir: string | undefined; ci: boolean } {
+export function readLaunchEnvironment(): {
+  path: string;
+  home: string;
+  cacheDir: string | undefined;
+  ci: boolean;
+} {
   const { PATH = '', HOME = '', ACTIVITY_CORE_CACHE, CI } = process.env;
   return { path: PATH, home: HOME, cacheDir: ACTIVITY_CORE_CACHE || undefined, ci: Boolean(CI) };
 }
 
 export const readApiAddress = (): string | undefined => process.env.ACTIVITY_CORE_API || undefined;
 
-function withSecretsFromFiles(environment: Environment): { values: Record<string, string>; faults: string[] } {
+function withSecretsFromFiles(environment: Environment): {
+  values: Record<string, string>;
+  faults: string[];
+} {
   const faults: string[] = [];
   const values: Record<string, string> = {};
   // An empty variable is an unset one: that is how manifests clear a value.
@@ -126,7 +167,9 @@ function withSecretsFromFiles(environment: Environment): { values: Record<string
       values[name] = readFileSync(file, 'utf8').trim();
       if (!values[name]) faults.push(`${name}_FILE names ${file}, which is empty`);
     } catch (error) {
-      faults.push(`${name}_FILE names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code})`);
+      faults.push(
+        `${name}_FILE names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code})`,
+      );
     }
   }
   return { values, faults };
@@ -136,7 +179,10 @@ function faultOf(issue: z.core.$ZodIssue, values: Record<string, string>): strin
   const name = String(issue.path[0]);
   const secret = (SECRETS as readonly string[]).includes(name) || /TOKEN|KEY|PASSWORD|SECRET/.test(name);
   const found = secret ? 'a value that is not shown' : `\`${withoutUserinfo(values[name] ?? '')}\``;
-  const expected = issue.code === 'too_small' || issue.code === 'too_big' ? issue.message.replace(/^Too \w+: /, '') : issue.message;
+  const expected =
+    issue.code === 'too_small' || issue.code === 'too_big'
+      ? issue.message.replace(/^Too \w+: /, '')
+      : issue.message;
   return `${name} is ${found}; expected ${expected}`;
 }
 

@@ -4,9 +4,9 @@
  */
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { Client } from '@temporalio/client';
 import { NativeConnection, type Worker, type WorkflowBundle } from '@temporalio/worker';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { createActivities } from './activities/activities.ts';
 import { createApp } from './api/app.ts';
 import { type Bridge, startBridge } from './bridge/bridge.ts';
@@ -84,18 +84,26 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       check(async () => void (await pool.query('SELECT 1'))),
       check(async () => {
         const broken = (await registry.current()).definitions.filter(({ compiled }) => !compiled);
-        if (broken.length > 0) throw new Error(broken.map(({ definition_id, problem }) => `${definition_id}: ${problem}`).join('; '));
+        if (broken.length > 0)
+          throw new Error(
+            broken.map(({ definition_id, problem }) => `${definition_id}: ${problem}`).join('; '),
+          );
       }),
     ]);
     const unused: Check = { ok: true, message: 'not used by this role' };
     const starting: Check = { ok: false, message: waitingFor };
     const subscribed = bridge?.health() ?? starting;
-    const temporalCheck = temporal ? await check(async () => void (await temporal?.workflowService.getSystemInfo({}))) : starting;
+    const temporalCheck = temporal
+      ? await check(async () => void (await temporal?.workflowService.getSystemInfo({})))
+      : starting;
     const workerRuns = !roles.includes('worker') || worker?.getState() === 'RUNNING';
     return {
       postgres,
       nats: roles.includes('subscriber') ? subscribed : unused,
-      temporal: temporalCheck.ok && !workerRuns ? { ok: false, message: 'the worker does not poll yet' } : temporalCheck,
+      temporal:
+        temporalCheck.ok && !workerRuns
+          ? { ok: false, message: 'the worker does not poll yet' }
+          : temporalCheck,
       definitions,
       ...(stopping.signal.aborted ? { service: { ok: false, message: 'stopping' } } : {}),
     };
@@ -121,7 +129,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     waitingFor = 'waiting for PostgreSQL';
     await untilDone('PostgreSQL', async () => {
       const pending = await pendingMigrations(pool, options.migrationsDir);
-      if (pending.length > 0) throw new Error(`${pending.length} migrations are not applied; run \`activity-core migrate\``);
+      if (pending.length > 0)
+        throw new Error(`${pending.length} migrations are not applied; run \`activity-core migrate\``);
     });
     waitingFor = 'waiting for Temporal';
     await untilDone('Temporal', async () => {
@@ -129,7 +138,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       const workflows = new Client({ connection, namespace }).workflow;
       if (roles.includes('worker')) {
         const activities = createActivities({ pool, registry, resolvers, sinkMode, metrics, logger });
-        worker = await createWorker({ ...options, connection, namespace, taskQueue: config.TASK_QUEUE, activities }).catch(async (error) => {
+        worker = await createWorker({
+          ...options,
+          connection,
+          namespace,
+          taskQueue: config.TASK_QUEUE,
+          activities,
+        }).catch(async (error) => {
           await connection.close();
           throw error;
         });
@@ -150,7 +165,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       stream: config.NATS_STREAM,
       consumer: config.NATS_CONSUMER,
       pool,
-      record: createRecordBatch({ pool, registry, resolvers, sinkMode, metrics, dedupeDays: config.DEDUPE_DAYS }),
+      record: createRecordBatch({
+        pool,
+        registry,
+        resolvers,
+        sinkMode,
+        metrics,
+        dedupeDays: config.DEDUPE_DAYS,
+      }),
       startDispatch,
       metrics,
       logger,

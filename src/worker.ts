@@ -1,6 +1,13 @@
 /** The Temporal worker's set-up. */
 import { fileURLToPath } from 'node:url';
-import { DefaultLogger, type LogMetadata, type NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  type LogMetadata,
+  type NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundle,
+} from '@temporalio/worker';
 import type { Logger } from './telemetry/logger.ts';
 import type { Activities } from './workflows/contract.ts';
 
@@ -31,7 +38,9 @@ export function installTemporalRuntime(logger: Logger, metricsPort: number | nul
     }),
     telemetryOptions: {
       logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
-      ...(metricsPort === null ? {} : { metrics: { prometheus: { bindAddress: `127.0.0.1:${metricsPort}` } } }),
+      ...(metricsPort === null
+        ? {}
+        : { metrics: { prometheus: { bindAddress: `127.0.0.1:${metricsPort}` } } }),
     },
   });
 }
@@ -43,7 +52,9 @@ export function createWorker(deps: WorkerDeps): Promise<Worker> {
     namespace,
     taskQueue,
     activities: { ...activities },
-    ...(workflowBundle ? { workflowBundle } : { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) }),
+    ...(workflowBundle
+      ? { workflowBundle }
+      : { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) }),
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
     maxConcurrentLocalActivityExecutions: 8,

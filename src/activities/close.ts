@@ -1,10 +1,10 @@
 /** The end of a dispatch whose `prepare` gave up: every run that it did not make is recorded as failed. */
 import type { RunErrorCode } from '../core/decision.ts';
-import type { Activities } from '../workflows/contract.ts';
 import { closeDispatch, listMembersWithoutRun } from '../store/dispatches.ts';
 import { readEnvelopes } from '../store/events.ts';
 import { type Pool, transaction } from '../store/pool.ts';
 import { failRunningRuns, insertDecidedRuns } from '../store/runs.ts';
+import type { Activities } from '../workflows/contract.ts';
 import { newEventRun } from './prepare-run.ts';
 
 export function createClose(deps: { pool: Pool }): Activities['close'] {
@@ -17,7 +17,10 @@ export function createClose(deps: { pool: Pool }): Activities['close'] {
     await transaction(deps.pool, async (client) => {
       await failRunningRuns(client, dispatch_id, error);
       const members = await listMembersWithoutRun(client, dispatch_id);
-      const envelopes = await readEnvelopes(client, members.flatMap(({ event_uid }) => event_uid ?? []));
+      const envelopes = await readEnvelopes(
+        client,
+        members.flatMap(({ event_uid }) => event_uid ?? []),
+      );
       await insertDecidedRuns(
         client,
         members.map((member) => ({

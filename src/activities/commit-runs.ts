@@ -21,7 +21,10 @@ export async function commitRuns(deps: CommitDeps, dispatchId: string, prepared:
     return written;
   }).catch(async (error: unknown) => {
     if (!isPoisonousRow(error)) throw error;
-    deps.logger.warn({ err: error, dispatch_id: dispatchId, members: prepared.length }, 'a row cannot be stored; looking for it');
+    deps.logger.warn(
+      { err: error, dispatch_id: dispatchId, members: prepared.length },
+      'a row cannot be stored; looking for it',
+    );
     const written = await writeHalving(deps.pool, prepared);
     await closeDispatch(deps.pool, dispatchId);
     return written;
@@ -35,7 +38,13 @@ export async function commitRuns(deps: CommitDeps, dispatchId: string, prepared:
 /** Returns those that were not there before: another attempt may have been faster. */
 async function writeRuns(client: Queryable, prepared: Prepared[]): Promise<Prepared[]> {
   const fresh = prepared.filter(({ stands }) => !stands);
-  const inserted = fresh.length > 0 ? await insertDecidedRuns(client, fresh.map(({ run }) => run)) : new Set<string>();
+  const inserted =
+    fresh.length > 0
+      ? await insertDecidedRuns(
+          client,
+          fresh.map(({ run }) => run),
+        )
+      : new Set<string>();
   const written = fresh.filter(({ run }) => inserted.has(run.run_id));
   for (const standing of prepared.filter(({ stands }) => stands)) {
     if (await finishRun(client, standing.run.run_id, standing.run)) written.push(standing);
@@ -56,7 +65,10 @@ async function writeHalving(pool: Pool, prepared: Prepared[]): Promise<Prepared[
     }
     if (prepared.length <= 1) throw error;
     const middle = prepared.length >> 1;
-    return [...(await writeHalving(pool, prepared.slice(0, middle))), ...(await writeHalving(pool, prepared.slice(middle)))];
+    return [
+      ...(await writeHalving(pool, prepared.slice(0, middle))),
+      ...(await writeHalving(pool, prepared.slice(middle))),
+    ];
   }
 }
 

@@ -1,8 +1,8 @@
 /** One run, decided: filter (for retries), context, rules. Reads and computes; a dry run calls the same. */
 import type { Bindings, Decision, RunFacts } from '../core/decision.ts';
 import type { Envelope } from '../core/envelope.ts';
-import type { JsonObject } from '../core/json.ts';
 import { evaluate } from '../core/evaluate.ts';
+import type { JsonObject } from '../core/json.ts';
 import { matchEvent } from '../core/match.ts';
 import type { Revision } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
@@ -37,7 +37,12 @@ export async function decideRun(input: DecideInput, resolvers: Resolvers): Promi
       return { ...nothing, error: { code: 'filter_error', message: match.message, details } };
     }
     if (match.outcome === 'filtered') {
-      const trace = { rule_id: 'trigger.event.filter', expression: match.expression, values: match.values, result: false };
+      const trace = {
+        rule_id: 'trigger.event.filter',
+        expression: match.expression,
+        values: match.values,
+        result: false,
+      };
       return { ...nothing, rules: [trace], error: null };
     }
   }

@@ -44,9 +44,15 @@ export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Prom
   const revision = await deps.registry.revision(member.definition_id, member.definition_hash);
   const emit = revision?.definition.emit ?? 'audit';
   const { mode, reason } = deps.sinkMode({ emit });
-  const run: NewRun = { ...(row ?? newEventRun(input.dispatch_id, member, event)), sink_mode: mode, sink_reason: reason };
+  const run: NewRun = {
+    ...(row ?? newEventRun(input.dispatch_id, member, event)),
+    sink_mode: mode,
+    sink_reason: reason,
+  };
   const decision = await decide(deps, input, run, revision, event);
-  const tasks = decision.error ? [] : decision.tasks.map((draft) => newTask(run, draft, statusOfNewTask({ mode, reason })));
+  const tasks = decision.error
+    ? []
+    : decision.tasks.map((draft) => newTask(run, draft, statusOfNewTask({ mode, reason })));
   return {
     run: {
       ...run,
@@ -72,16 +78,38 @@ async function decide(
   revision: Awaited<ReturnType<AppliedRegistry['revision']>>,
   event: Envelope | null,
 ): Promise<Decided> {
-  const failed = (code: 'worker_crashed' | 'definition_invalid' | 'event_missing' | 'internal_error', message: string): Decided => {
-    return { context: null, rules: [], tasks: [], error: { code, message, details: { definition_id: run.definition_id } } };
+  const failed = (
+    code: 'worker_crashed' | 'definition_invalid' | 'event_missing' | 'internal_error',
+    message: string,
+  ): Decided => {
+    return {
+      context: null,
+      rules: [],
+      tasks: [],
+      error: { code, message, details: { definition_id: run.definition_id } },
+    };
   };
-  if (input.hasCrashed) return failed('worker_crashed', 'deciding this run ended its worker several times; it is not tried again');
-  if (!revision) return failed('definition_invalid', `revision ${run.definition_hash} of ${run.definition_id} was never applied`);
+  if (input.hasCrashed)
+    return failed(
+      'worker_crashed',
+      'deciding this run ended its worker several times; it is not tried again',
+    );
+  if (!revision)
+    return failed(
+      'definition_invalid',
+      `revision ${run.definition_hash} of ${run.definition_id} was never applied`,
+    );
   if (run.event_uid && !event) return failed('event_missing', `event ${run.event_uid} is no longer stored`);
   try {
-    return await decideRun({ revision, event, run: factsOf(run, input.row), applyFilter: run.trigger_kind === 'retry' }, deps.resolvers);
+    return await decideRun(
+      { revision, event, run: factsOf(run, input.row), applyFilter: run.trigger_kind === 'retry' },
+      deps.resolvers,
+    );
   } catch (error) {
-    deps.logger.error({ err: error, run_id: run.run_id, definition_id: run.definition_id }, 'deciding a run failed unexpectedly');
+    deps.logger.error(
+      { err: error, run_id: run.run_id, definition_id: run.definition_id },
+      'deciding a run failed unexpectedly',
+    );
     return failed('internal_error', `deciding failed unexpectedly: ${(error as Error).message}`);
   }
 }

@@ -56,17 +56,38 @@ async function attempt(deps: PrepareDeps, dispatchId: string, survived: boolean)
   await commitRuns(deps, dispatchId, prepared);
 }
 
-async function prepareMembers(deps: PrepareDeps, dispatch: Dispatch, hasCrashed: boolean): Promise<Prepared[]> {
-  const standing = await readRunsForPrepare(deps.pool, dispatch.members.map(({ run_id }) => run_id));
-  const eventUids = dispatch.members.flatMap((member) => member.event_uid ?? standing.get(member.run_id)?.event_uid ?? []);
+async function prepareMembers(
+  deps: PrepareDeps,
+  dispatch: Dispatch,
+  hasCrashed: boolean,
+): Promise<Prepared[]> {
+  const standing = await readRunsForPrepare(
+    deps.pool,
+    dispatch.members.map(({ run_id }) => run_id),
+  );
+  const eventUids = dispatch.members.flatMap(
+    (member) => member.event_uid ?? standing.get(member.run_id)?.event_uid ?? [],
+  );
   const envelopes = await readEnvelopes(deps.pool, eventUids);
   const { workflowExecution } = activityInfo();
-  const workflow = { workflow_id: workflowExecution?.workflowId ?? dispatch.dispatch_id, run_id: workflowExecution?.runId ?? null };
+  const workflow = {
+    workflow_id: workflowExecution?.workflowId ?? dispatch.dispatch_id,
+    run_id: workflowExecution?.runId ?? null,
+  };
   const prepared: Prepared[] = [];
   for (const member of dispatch.members) {
     const row = standing.get(member.run_id) ?? null;
     if (row && row.status !== 'running') continue;
-    prepared.push(await prepareRun(deps, { dispatch_id: dispatch.dispatch_id, member, row, envelopes, workflow, hasCrashed }));
+    prepared.push(
+      await prepareRun(deps, {
+        dispatch_id: dispatch.dispatch_id,
+        member,
+        row,
+        envelopes,
+        workflow,
+        hasCrashed,
+      }),
+    );
   }
   return prepared;
 }
@@ -74,7 +95,10 @@ async function prepareMembers(deps: PrepareDeps, dispatch: Dispatch, hasCrashed:
 /** The halves become dispatches of their own, each with its own count; the reconciler starts them. */
 async function split(deps: PrepareDeps, dispatch: Dispatch): Promise<void> {
   const { dispatch_id, members, attempts } = dispatch;
-  deps.logger.error({ dispatch_id, attempts, members: members.length }, 'a dispatch keeps killing its worker and is halved');
+  deps.logger.error(
+    { dispatch_id, attempts, members: members.length },
+    'a dispatch keeps killing its worker and is halved',
+  );
   const middle = members.length >> 1;
   await transaction(deps.pool, async (client) => {
     for (const half of [members.slice(0, middle), members.slice(middle)]) {

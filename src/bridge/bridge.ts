@@ -33,9 +33,15 @@ export interface Bridge {
 export function startBridge(deps: BridgeDeps): Bridge {
   const inbox = createInbox({ messages: PULL_MESSAGES, bytes: INBOX_BYTES });
   const consuming = startConsuming({ ...deps, inbox });
-  const flushing = startFlushing({ ...deps, inbox, countOpenDispatches: () => countOpenDispatches(deps.pool) });
+  const flushing = startFlushing({
+    ...deps,
+    inbox,
+    countOpenDispatches: () => countOpenDispatches(deps.pool),
+  });
   const lagTimer = setInterval(() => {
-    measureLag(deps).catch((error: unknown) => deps.logger.debug({ err: error }, 'the lag could not be read'));
+    measureLag(deps).catch((error: unknown) =>
+      deps.logger.debug({ err: error }, 'the lag could not be read'),
+    );
   }, LAG_INTERVAL_MS);
   return {
     health() {

@@ -3,7 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.ts';
 
-export async function connectNats(url: string, credsFile: string | undefined, logger: Logger): Promise<NatsConnection> {
+export async function connectNats(
+  url: string,
+  credsFile: string | undefined,
+  logger: Logger,
+): Promise<NatsConnection> {
   const connection = await connect({
     servers: url,
     name: 'activity-core',

@@ -1,6 +1,6 @@
 /** Pulls from the durable consumer into the inbox, through every loss of connection, stream or consumer. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { jetstream, jetstreamManager, type Consumer } from '@nats-io/jetstream';
+import { type Consumer, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Inbox } from './inbox.ts';
@@ -45,7 +45,10 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
       } catch (error) {
         if (stopping.signal.aborted) return;
         fault = (error as Error).message;
-        logger.warn({ err: error, stream, consumer: deps.consumer }, 'pulling failed; the stream and the consumer are set up again');
+        logger.warn(
+          { err: error, stream, consumer: deps.consumer },
+          'pulling failed; the stream and the consumer are set up again',
+        );
         await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
     }

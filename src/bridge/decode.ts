@@ -31,7 +31,11 @@ export function decodeMessages(messages: ReceivedMessage[], registry: Registry, 
   return decoded;
 }
 
-export function decodeMessage(message: ReceivedMessage, registry: Registry, dedupeDays: number): Candidate | Refused {
+export function decodeMessage(
+  message: ReceivedMessage,
+  registry: Registry,
+  dedupeDays: number,
+): Candidate | Refused {
   const decoded = decodeEnvelope(message.bytes, receivedAt(message));
   if (!decoded.ok) return { message, reason: decoded.reason, violations: decoded.violations };
   const { envelope } = decoded;

@@ -27,7 +27,9 @@ export async function identify(client: Queryable, candidates: Candidate[]): Prom
       identified.accepted.push(candidate);
       continue;
     }
-    const identity = known.get(candidate.event_uid) ?? (original && { ...original.message, content_hash: original.content_hash });
+    const identity =
+      known.get(candidate.event_uid) ??
+      (original && { ...original.message, content_hash: original.content_hash });
     // Between the claim that lost and this read, only retention could have removed the row; the next delivery claims it.
     if (!identity) throw new Error(`the identity of event ${candidate.event_uid} vanished`);
     if (isSameMessage(candidate, identity)) identified.redelivered.push(candidate);
@@ -52,5 +54,9 @@ function isSameMessage({ message }: Candidate, identity: KnownIdentity): boolean
 
 function conflictOf({ message, envelope, event_uid }: Candidate): Refused {
   const what = `event ${event_uid} (id ${envelope.id} from ${envelope.source}) was accepted with another type or other attributes`;
-  return { message, reason: 'id_conflict', violations: [{ pointer: '/id', message: `${what}; send changed content under a new id` }] };
+  return {
+    message,
+    reason: 'id_conflict',
+    violations: [{ pointer: '/id', message: `${what}; send changed content under a new id` }],
+  };
 }

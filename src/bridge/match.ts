@@ -19,7 +19,11 @@ export interface FilterFailure {
 export interface Matched {
   decisions: EventDecision[];
   /** Those decided as `fired`, with the decision that gets the dispatch's id. */
-  fired: { member: DispatchMember & { event_uid: string }; decision: EventDecision; definition: ActiveDefinition }[];
+  fired: {
+    member: DispatchMember & { event_uid: string };
+    decision: EventDecision;
+    definition: ActiveDefinition;
+  }[];
   filterFailures: FilterFailure[];
   /** Events that no enabled definition is triggered by. */
   unmatched: Set<string>;
@@ -40,7 +44,9 @@ function decide(candidate: Candidate, definition: ActiveDefinition, matched: Mat
   const { definition_id, definition_hash } = definition;
   const run_id = runId(definition_id, eventTriggerKey(event_uid));
   // A revision that cannot be compiled here fires all the same: its run fails and says why, where `filtered` would hide it.
-  const match = definition.compiled ? matchEvent(definition.compiled, envelope) : { outcome: 'matched' as const, values: {} };
+  const match = definition.compiled
+    ? matchEvent(definition.compiled, envelope)
+    : { outcome: 'matched' as const, values: {} };
   const decision: EventDecision = {
     event_uid,
     definition_id,
@@ -65,6 +71,10 @@ function decide(candidate: Candidate, definition: ActiveDefinition, matched: Mat
     decision.reason = definition.pause_reason;
   } else {
     decision.run_id = run_id;
-    matched.fired.push({ member: { run_id, definition_id, definition_hash, event_uid }, decision, definition });
+    matched.fired.push({
+      member: { run_id, definition_id, definition_hash, event_uid },
+      decision,
+      definition,
+    });
   }
 }

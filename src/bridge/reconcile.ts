@@ -5,7 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { type WorkflowClient, WorkflowNotFoundError } from '@temporalio/client';
 import type { RunErrorCode } from '../core/decision.ts';
-import { closeDispatch, insertDispatch, leaseStaleDispatches, listMembersWithoutRun } from '../store/dispatches.ts';
+import {
+  closeDispatch,
+  insertDispatch,
+  leaseStaleDispatches,
+  listMembersWithoutRun,
+} from '../store/dispatches.ts';
 import { moveDecisions } from '../store/event-decisions.ts';
 import { type Pool, transaction } from '../store/pool.ts';
 import { failRunningRuns } from '../store/runs.ts';
@@ -22,7 +27,10 @@ const ERROR_OF_STATUS: Record<string, { code: RunErrorCode; message: string }> =
   CANCELLED: { code: 'workflow_cancelled', message: 'the workflow was cancelled before the run ended' },
   TIMED_OUT: { code: 'workflow_timed_out', message: 'the workflow timed out before the run ended' },
 };
-const OTHER_END: { code: RunErrorCode; message: string } = { code: 'workflow_failed', message: 'the workflow ended without ending the run' };
+const OTHER_END: { code: RunErrorCode; message: string } = {
+  code: 'workflow_failed',
+  message: 'the workflow ended without ending the run',
+};
 
 export interface ReconcileDeps {
   pool: Pool;
@@ -83,10 +91,17 @@ async function workflowStatus(workflows: WorkflowClient, workflowId: string): Pr
 async function closeByForce(deps: ReconcileDeps, dispatchId: string, status: string): Promise<string | null> {
   return transaction(deps.pool, async (client) => {
     const { code, message } = ERROR_OF_STATUS[status] ?? OTHER_END;
-    const failed = await failRunningRuns(client, dispatchId, { code, message, details: { workflow_id: dispatchId } });
+    const failed = await failRunningRuns(client, dispatchId, {
+      code,
+      message,
+      details: { workflow_id: dispatchId },
+    });
     const members = await listMembersWithoutRun(client, dispatchId);
     await closeDispatch(client, dispatchId);
-    deps.logger.warn({ dispatch_id: dispatchId, status, failed: failed.length, dispatched_again: members.length }, 'closed a dispatch by force');
+    deps.logger.warn(
+      { dispatch_id: dispatchId, status, failed: failed.length, dispatched_again: members.length },
+      'closed a dispatch by force',
+    );
     if (members.length === 0) return null;
     const again = randomUUID();
     await insertDispatch(client, { dispatch_id: again, members });

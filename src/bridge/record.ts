@@ -2,7 +2,9 @@
  * A batch of received messages → one transaction that holds the fate of each (contract 2).
  * Nothing is acknowledged and no workflow is started here: what is committed can be repeated safely.
  */
+import type { Violation } from '../core/envelope.ts';
 import { quarantineId } from '../core/ids.ts';
+import { storableText } from '../core/storable.ts';
 import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { countOpenDispatches, insertDispatch, listOpenDispatchesOf } from '../store/dispatches.ts';
@@ -50,9 +52,16 @@ export function createRecordBatch(deps: RecordDeps): RecordBatch {
 }
 
 /** A row that PostgreSQL cannot store is found by halving and quarantined; its neighbours are not touched. */
-async function recordHalving(deps: RecordDeps, registry: Registry, candidates: Candidate[], refused: Refused[]): Promise<Recorded> {
+async function recordHalving(
+  deps: RecordDeps,
+  registry: Registry,
+  candidates: Candidate[],
+  refused: Refused[],
+): Promise<Recorded> {
   try {
-    return await transaction(deps.pool, (client) => recordAll(deps, client, registry, candidates, refused)).then((recorded) => {
+    return await transaction(deps.pool, (client) =>
+      recordAll(deps, client, registry, candidates, refused),
+    ).then((recorded) => {
       countMetrics(deps.metrics, recorded);
       return recorded;
     });
@@ -60,7 +69,11 @@ async function recordHalving(deps: RecordDeps, registry: Registry, candidates: C
     if (!isPoisonousRow(error) || candidates.length === 0) throw error;
     if (candidates.length === 1 && candidates[0]) {
       const message = `cannot be stored: ${(error as Error).message}`;
-      const culprit: Refused = { message: candidates[0].message, reason: 'unstorable', violations: [{ pointer: '', message }] };
+      const culprit: Refused = {
+        message: candidates[0].message,
+        reason: 'unstorable',
+        violations: [{ pointer: '', message }],
+      };
       return recordHalving(deps, registry, [], [...refused, culprit]);
     }
     const middle = candidates.length >> 1;
@@ -86,18 +99,33 @@ export async function recordAll(
     await insertEvents(
       client,
       accepted.map(({ event_uid, envelope, message: { subject, stream_seq } }) => {
-        return { event_uid, fate: matched.unmatched.has(event_uid) ? 'unmatched' : 'accepted', subject, stream_seq, envelope };
+        return {
+          event_uid,
+          fate: matched.unmatched.has(event_uid) ? 'unmatched' : 'accepted',
+          subject,
+          stream_seq,
+          envelope,
+        };
       }),
     );
   }
   if (matched.decisions.length > 0) await insertDecisions(client, matched.decisions);
   if (matched.filterFailures.length > 0) {
-    await insertDecidedRuns(client, matched.filterFailures.map((failure) => failedRun(failure, deps.sinkMode)));
+    await insertDecidedRuns(
+      client,
+      matched.filterFailures.map((failure) => failedRun(failure, deps.sinkMode)),
+    );
   }
   for (const dispatch of dispatches) await insertDispatch(client, dispatch);
   const repeated = duplicates.length > 0 ? await countDuplicates(client, duplicates.map(duplicateOf)) : 0;
   const newlyQuarantined = await quarantine(client, [...refused, ...conflicts]);
-  const restarted = redelivered.length > 0 ? await listOpenDispatchesOf(client, redelivered.map(({ event_uid }) => event_uid)) : [];
+  const restarted =
+    redelivered.length > 0
+      ? await listOpenDispatchesOf(
+          client,
+          redelivered.map(({ event_uid }) => event_uid),
+        )
+      : [];
   return {
     dispatch_ids: [...dispatches.map(({ dispatch_id }) => dispatch_id), ...restarted],
     open_dispatches: await countOpenDispatches(client),
@@ -111,7 +139,9 @@ export async function recordAll(
 /** A message that was quarantined, was not acknowledged, and comes again after the registry was mended keeps its one fate. */
 async function withoutQuarantined(client: Queryable, candidates: Candidate[]): Promise<Candidate[]> {
   const ids = new Map(
-    candidates.filter(({ message }) => message.redelivered).map((candidate) => [candidate, idOf(candidate.message)]),
+    candidates
+      .filter(({ message }) => message.redelivered)
+      .map((candidate) => [candidate, idOf(candidate.message)]),
   );
   if (ids.size === 0) return candidates;
   const known = await listQuarantinedAmong(client, [...ids.values()]);
@@ -120,10 +150,18 @@ async function withoutQuarantined(client: Queryable, candidates: Candidate[]): P
 
 async function quarantine(client: Queryable, refused: Refused[]): Promise<Refused[]> {
   if (refused.length === 0) return [];
-  const rows = refused.map(({ message, reason, violations }) => ({ ...message, id: idOf(message), reason, violations: violations.slice(0, 100) }));
+  const rows = refused.map(({ message, reason, violations }) => {
+    return { ...message, id: idOf(message), reason, violations: violations.slice(0, 100).map(storable) };
+  });
   const inserted = await insertQuarantined(client, rows);
   return refused.filter(({ message }) => inserted.has(idOf(message)));
 }
+
+/** A message about bytes that cannot be stored quotes them. */
+const storable = ({ pointer, message }: Violation): Violation => ({
+  pointer: storableText(pointer),
+  message: storableText(message),
+});
 
 const idOf = (message: ReceivedMessage): string => quarantineId(message.stream_seq, message.stream_timestamp);
 
@@ -131,7 +169,10 @@ function duplicateOf({ event_uid, message: { stream_seq, stream_timestamp } }: C
   return { event_uid, stream_seq, stream_timestamp };
 }
 
-function failedRun({ candidate, definition, run_id, error }: FilterFailure, sinkMode: RecordDeps['sinkMode']): DecidedRun {
+function failedRun(
+  { candidate, definition, run_id, error }: FilterFailure,
+  sinkMode: RecordDeps['sinkMode'],
+): DecidedRun {
   const triggerKey = `event:${candidate.event_uid}`;
   const { mode, reason } = sinkMode(definition.definition);
   return {

@@ -23,7 +23,8 @@ const CONSUMER_NOT_FOUND = 10_014;
 export async function ensureStream(jsm: JetStreamManager, name: string, logger: Logger): Promise<void> {
   const existing = await unlessNotFound(jsm.streams.info(name), STREAM_NOT_FOUND);
   if (existing) {
-    for (const warning of hazardsOf(existing.config)) logger.warn({ stream: name, hazard: warning }, 'the stream has a hazard');
+    for (const warning of hazardsOf(existing.config))
+      logger.warn({ stream: name, hazard: warning }, 'the stream has a hazard');
     return;
   }
   await jsm.streams.add({
@@ -43,17 +44,23 @@ export async function ensureStream(jsm: JetStreamManager, name: string, logger: 
 export function hazardsOf(config: StreamConfig): string[] {
   const hazards: string[] = [];
   const covers = config.subjects?.some((subject) => subject === SUBJECTS || subject === '>');
-  if (!covers && !config.sources?.length && !config.mirror) hazards.push(`subjects do not cover ${SUBJECTS}: events go elsewhere`);
-  if (config.storage === StorageType.Memory) hazards.push('storage is memory: a restart of the server loses events');
+  if (!covers && !config.sources?.length && !config.mirror)
+    hazards.push(`subjects do not cover ${SUBJECTS}: events go elsewhere`);
+  if (config.storage === StorageType.Memory)
+    hazards.push('storage is memory: a restart of the server loses events');
   if (config.max_age > 0) hazards.push('max_age is set: events that wait too long are removed unseen');
-  if (config.max_msgs_per_subject > 0) hazards.push('max_msgs_per_subject is set: events of one type push each other out');
-  if (config.retention === RetentionPolicy.Interest) hazards.push('retention is interest: events are dropped while our consumer is missing');
+  if (config.max_msgs_per_subject > 0)
+    hazards.push('max_msgs_per_subject is set: events of one type push each other out');
+  if (config.retention === RetentionPolicy.Interest)
+    hazards.push('retention is interest: events are dropped while our consumer is missing');
   const limited = config.max_msgs > 0 || config.max_bytes > 0;
-  if (limited && config.discard === DiscardPolicy.Old) hazards.push('discard is old with a limit: a full stream removes events unseen');
+  if (limited && config.discard === DiscardPolicy.Old)
+    hazards.push('discard is old with a limit: a full stream removes events unseen');
   if (config.max_msg_size > 0 && config.max_msg_size < MAX_EVENT_BYTES) {
     hazards.push(`max_msg_size is below ${MAX_EVENT_BYTES}: valid events are refused by the server`);
   }
-  if (config.sealed) hazards.push('the stream is sealed: nothing can be published, and nothing acknowledged leaves it');
+  if (config.sealed)
+    hazards.push('the stream is sealed: nothing can be published, and nothing acknowledged leaves it');
   return hazards;
 }
 
@@ -66,7 +73,12 @@ const CONSUMER = {
   max_ack_pending: 20_000,
 } satisfies Partial<ConsumerConfig>;
 
-export async function ensureConsumer(jsm: JetStreamManager, stream: string, name: string, logger: Logger): Promise<void> {
+export async function ensureConsumer(
+  jsm: JetStreamManager,
+  stream: string,
+  name: string,
+  logger: Logger,
+): Promise<void> {
   const existing = await unlessNotFound(jsm.consumers.info(stream, name), CONSUMER_NOT_FOUND);
   if (!existing) {
     await jsm.consumers.add(stream, { durable_name: name, filter_subject: SUBJECTS, ...CONSUMER });
@@ -75,8 +87,16 @@ export async function ensureConsumer(jsm: JetStreamManager, stream: string, name
   }
   const { ack_wait, max_deliver, max_ack_pending } = CONSUMER;
   const { config } = existing;
-  if (config.ack_wait === ack_wait && config.max_deliver === max_deliver && config.max_ack_pending === max_ack_pending) return;
-  logger.warn({ stream, consumer: name, ack_wait, max_deliver, max_ack_pending }, 'the consumer differs and is updated');
+  if (
+    config.ack_wait === ack_wait &&
+    config.max_deliver === max_deliver &&
+    config.max_ack_pending === max_ack_pending
+  )
+    return;
+  logger.warn(
+    { stream, consumer: name, ack_wait, max_deliver, max_ack_pending },
+    'the consumer differs and is updated',
+  );
   await jsm.consumers.update(stream, name, { ack_wait, max_deliver, max_ack_pending });
 }
 

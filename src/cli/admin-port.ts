@@ -3,7 +3,8 @@ import type { Config } from '../config.ts';
 
 /** `dev` takes another port where the wanted one is busy; 0 lets the system choose. */
 export async function freeAdminPort(config: Config, say: (message: string) => void): Promise<number> {
-  if (config.ADMIN_PORT === 0 || (await isFree(config.ADMIN_HOST, config.ADMIN_PORT))) return config.ADMIN_PORT;
+  if (config.ADMIN_PORT === 0 || (await isFree(config.ADMIN_HOST, config.ADMIN_PORT)))
+    return config.ADMIN_PORT;
   say(`Port ${config.ADMIN_PORT} is busy: the API takes a free one instead.`);
   return 0;
 }

@@ -3,14 +3,14 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Config, readConfig, readLaunchEnvironment, withServers } from '../config.ts';
-import { defaultCacheDir, type ServerExit, type Servers, startServers } from '../dev/servers.ts';
 import { applyFolder } from '../definitions/apply-folder.ts';
+import { defaultCacheDir, type ServerExit, type Servers, startServers } from '../dev/servers.ts';
 import { type Service, startService } from '../service.ts';
 import { migrate } from '../store/migrate.ts';
 import { createPool } from '../store/pool.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
-import { MIGRATIONS_DIR } from './folders.ts';
 import { freeAdminPort } from './admin-port.ts';
+import { MIGRATIONS_DIR } from './folders.ts';
 import { onStopSignal } from './stop-signal.ts';
 
 export interface DevOptions {
@@ -43,13 +43,22 @@ export async function devCommand(options: DevOptions): Promise<number> {
     await prepareDatabase(config, servers.database_url, logger, say);
     const adminPort = await freeAdminPort(config, say);
     const serviceConfig = { ...withServers(config, servers), ADMIN_PORT: adminPort };
-    service = await startService({ config: serviceConfig, roles: ['worker', 'subscriber', 'api'], logger, migrationsDir: MIGRATIONS_DIR });
+    service = await startService({
+      config: serviceConfig,
+      roles: ['worker', 'subscriber', 'api'],
+      logger,
+      migrationsDir: MIGRATIONS_DIR,
+    });
     await Promise.race([service.ready, stopping.requested]);
     if (!stopping.signal.aborted) {
       await writeDevFile(stateDir, servers, service.url);
       say(summary(servers, service.url, stateDir));
     }
-    const failure = await Promise.race([stopping.requested, broken.promise, service.failed.catch((error: Error) => error)]);
+    const failure = await Promise.race([
+      stopping.requested,
+      broken.promise,
+      service.failed.catch((error: Error) => error),
+    ]);
     if (!failure) return 0;
     logger.fatal({ err: failure }, 'activity-core cannot go on');
     console.error(`activity-core stops: ${failure.message}`);
@@ -96,7 +105,12 @@ function launch(
   });
 }
 
-async function prepareDatabase(config: Config, databaseUrl: string, logger: Logger, say: (message: string) => void): Promise<void> {
+async function prepareDatabase(
+  config: Config,
+  databaseUrl: string,
+  logger: Logger,
+  say: (message: string) => void,
+): Promise<void> {
   const pool = createPool(databaseUrl, logger, 2);
   try {
     const migrated = await migrate(pool, MIGRATIONS_DIR);
@@ -116,11 +130,14 @@ function createRestarts(servers: Servers, logger: Logger): Restarts {
   const recent: number[] = [];
   return {
     async handle(exit) {
-      if (exit.name === 'supervisor') throw new Error('the supervisor of the embedded servers has ended; start again, the data is kept');
+      if (exit.name === 'supervisor')
+        throw new Error('the supervisor of the embedded servers has ended; start again, the data is kept');
       const now = Date.now();
       recent.push(now);
       if (recent.filter((at) => now - at < RESTART_WINDOW_MS).length > MAX_RESTARTS) {
-        throw new Error(`${exit.name} ended ${MAX_RESTARTS} times within a minute; its log is in the state folder`);
+        throw new Error(
+          `${exit.name} ended ${MAX_RESTARTS} times within a minute; its log is in the state folder`,
+        );
       }
       logger.warn({ ...exit }, 'an embedded server ended and is started again');
       await servers.restart(exit.name);
@@ -130,7 +147,14 @@ function createRestarts(servers: Servers, logger: Logger): Restarts {
 
 async function writeDevFile(stateDir: string, servers: Servers, apiUrl: string): Promise<void> {
   const { temporal_address, temporal_ui_url, nats_url, database_url } = servers;
-  const content = { temporal_address, temporal_ui_url, nats_url, database_url, api_url: apiUrl, pid: process.pid };
+  const content = {
+    temporal_address,
+    temporal_ui_url,
+    nats_url,
+    database_url,
+    api_url: apiUrl,
+    pid: process.pid,
+  };
   const file = join(stateDir, 'dev.json');
   // It holds the database's password, and a reader must never find half of it.
   await writeFile(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });

@@ -10,7 +10,9 @@ export async function migrateCommand(): Promise<number> {
   const pool = createPool(config.DATABASE_URL, createLogger(config.LOG_LEVEL), 1);
   try {
     const applied = await migrate(pool, MIGRATIONS_DIR);
-    console.log(applied.length > 0 ? `Applied ${applied.join(', ')}.` : 'Nothing to apply: the database is up to date.');
+    console.log(
+      applied.length > 0 ? `Applied ${applied.join(', ')}.` : 'Nothing to apply: the database is up to date.',
+    );
     return 0;
   } finally {
     await pool.end();

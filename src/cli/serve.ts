@@ -7,7 +7,9 @@ import { onStopSignal } from './stop-signal.ts';
 
 export async function serveCommand(options: { roles: string }): Promise<number> {
   const roles = parseRoles(options.roles);
-  const needed = roles.includes('subscriber') ? (['DATABASE_URL', 'NATS_URL'] as const) : (['DATABASE_URL'] as const);
+  const needed = roles.includes('subscriber')
+    ? (['DATABASE_URL', 'NATS_URL'] as const)
+    : (['DATABASE_URL'] as const);
   const config = requireServers(readConfig(), needed);
   const logger = createLogger(config.LOG_LEVEL);
   const stopping = onStopSignal();
@@ -28,10 +30,15 @@ export async function serveCommand(options: { roles: string }): Promise<number> 
 }
 
 function parseRoles(text: string): Role[] {
-  const names = text.split(',').map((name) => name.trim()).filter(Boolean);
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
   const unknown = names.filter((name) => !(ROLES as readonly string[]).includes(name));
   if (unknown.length > 0 || names.length === 0) {
-    throw new ConfigurationError([`--roles is \`${text}\`; expected one or more of ${ROLES.join(', ')}, with commas`]);
+    throw new ConfigurationError([
+      `--roles is \`${text}\`; expected one or more of ${ROLES.join(', ')}, with commas`,
+    ]);
   }
   return ROLES.filter((role) => names.includes(role));
 }

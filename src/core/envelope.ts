@@ -94,7 +94,7 @@ const cloudEventSchema = z
     time: time.optional(),
     subject: optionalText,
     data: object,
-    data_base64: z.undefined('is refused: send `data`, an object'),
+    data_base64: z.never('is refused: send `data`, an object').optional(),
     correlationid: optionalText,
     causationid: optionalText,
   })

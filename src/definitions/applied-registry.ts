@@ -92,7 +92,9 @@ async function load(pool: Pool, resolvers: Resolvers, version: number): Promise<
     definitions.filter(({ definition }) => definition.enabled && triggerKind(definition) === 'event'),
     ({ definition }) => definition.trigger.event?.type ?? '',
   );
-  const checks = new Map(eventTypes.map((eventType) => [eventType.type, createAttributesValidator(eventType)]));
+  const checks = new Map(
+    eventTypes.map((eventType) => [eventType.type, createAttributesValidator(eventType)]),
+  );
   return {
     version,
     eventTypes,
@@ -103,7 +105,12 @@ async function load(pool: Pool, resolvers: Resolvers, version: number): Promise<
   };
 }
 
-function compileRevision(definition: Definition, hash: string, eventTypes: EventType[], resolvers: Resolvers): Revision {
+function compileRevision(
+  definition: Definition,
+  hash: string,
+  eventTypes: EventType[],
+  resolvers: Resolvers,
+): Revision {
   const eventType = eventTypes.find(({ type }) => type === definition.trigger.event?.type) ?? null;
   const revision = { definition_id: definition.id, definition_hash: hash, definition };
   const contextTypes = contextTypesOf(definition, resolvers, eventType);

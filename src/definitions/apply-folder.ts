@@ -11,7 +11,9 @@ export class InvalidDefinitionsError extends Error {
   readonly errors: DefinitionError[];
 
   constructor(errors: DefinitionError[]) {
-    super(`the definitions are invalid, nothing was applied:\n${errors.map((error) => `  ${formatError(error)}`).join('\n')}`);
+    super(
+      `the definitions are invalid, nothing was applied:\n${errors.map((error) => `  ${formatError(error)}`).join('\n')}`,
+    );
     this.errors = errors;
   }
 }

@@ -17,11 +17,18 @@ export interface Applied {
 }
 
 /** Applied twice, the second time changes nothing and no reader has to read again. */
-export async function applyDefinitions(pool: Pool, declared: Pick<Loaded, 'definitions' | 'eventTypes'>): Promise<Applied> {
+export async function applyDefinitions(
+  pool: Pool,
+  declared: Pick<Loaded, 'definitions' | 'eventTypes'>,
+): Promise<Applied> {
   return transaction(pool, async (client) => {
     await lockRegistry(client);
-    const currentTypes = new Map((await listEventTypes(client)).map((eventType) => [eventType.type, canonicalJson(eventType)]));
-    const current = new Map((await listCurrentDefinitions(client)).map((row) => [row.definition_id, row.definition_hash]));
+    const currentTypes = new Map(
+      (await listEventTypes(client)).map((eventType) => [eventType.type, canonicalJson(eventType)]),
+    );
+    const current = new Map(
+      (await listCurrentDefinitions(client)).map((row) => [row.definition_id, row.definition_hash]),
+    );
     const applied: Applied = { changes: [], event_types: [] };
     for (const eventType of declared.eventTypes) {
       if (currentTypes.get(eventType.type) === canonicalJson(eventType)) continue;
@@ -32,11 +39,24 @@ export async function applyDefinitions(pool: Pool, declared: Pick<Loaded, 'defin
       const before = current.get(definition.id);
       if (before === definition_hash) continue;
       await makeRevisionCurrent(client, definition, definition_hash);
-      applied.changes.push({ definition_id: definition.id, action: before ? 'update' : 'create', definition_hash });
+      applied.changes.push({
+        definition_id: definition.id,
+        action: before ? 'update' : 'create',
+        definition_hash,
+      });
     }
-    const pruned = await pruneDefinitions(client, declared.definitions.map(({ definition }) => definition.id));
-    for (const definition_id of pruned) applied.changes.push({ definition_id, action: 'prune', definition_hash: null });
-    applied.event_types.push(...(await pruneEventTypes(client, declared.eventTypes.map(({ type }) => type))));
+    const pruned = await pruneDefinitions(
+      client,
+      declared.definitions.map(({ definition }) => definition.id),
+    );
+    for (const definition_id of pruned)
+      applied.changes.push({ definition_id, action: 'prune', definition_hash: null });
+    applied.event_types.push(
+      ...(await pruneEventTypes(
+        client,
+        declared.eventTypes.map(({ type }) => type),
+      )),
+    );
     if (applied.changes.length > 0 || applied.event_types.length > 0) await advanceRegistryVersion(client);
     return applied;
   });

@@ -37,7 +37,11 @@ export async function listCurrentDefinitions(db: Queryable): Promise<DefinitionR
 }
 
 /** Any revision that was ever applied: runs are pinned to theirs. */
-export async function findRevision(db: Queryable, definitionId: string, hash: string): Promise<Definition | null> {
+export async function findRevision(
+  db: Queryable,
+  definitionId: string,
+  hash: string,
+): Promise<Definition | null> {
   const { rows } = await db.query(
     'SELECT document FROM activity_definitions WHERE definition_id = $1 AND definition_hash = $2',
     [definitionId, hash],
@@ -45,7 +49,11 @@ export async function findRevision(db: Queryable, definitionId: string, hash: st
   return rows[0]?.document ?? null;
 }
 
-export async function makeRevisionCurrent(db: Queryable, definition: Definition, hash: string): Promise<void> {
+export async function makeRevisionCurrent(
+  db: Queryable,
+  definition: Definition,
+  hash: string,
+): Promise<void> {
   await db.query(
     'UPDATE activity_definitions SET is_current = false WHERE definition_id = $1 AND is_current AND definition_hash <> $2',
     [definition.id, hash],

@@ -62,7 +62,9 @@ export async function beginAttempt(pool: Pool, dispatchId: string, counted: 0 | 
 }
 
 export async function closeDispatch(db: Queryable, dispatchId: string): Promise<void> {
-  await db.query('UPDATE dispatches SET closed_at = now() WHERE dispatch_id = $1 AND closed_at IS NULL', [dispatchId]);
+  await db.query('UPDATE dispatches SET closed_at = now() WHERE dispatch_id = $1 AND closed_at IS NULL', [
+    dispatchId,
+  ]);
 }
 
 export async function countOpenDispatches(db: Queryable): Promise<number> {
@@ -81,7 +83,11 @@ export async function listOpenDispatchesOf(db: Queryable, eventUids: string[]): 
 }
 
 /** Open dispatches that nobody looked at for a while. Looking at one leases it: other replicas pass it over meanwhile. */
-export async function leaseStaleDispatches(db: Queryable, idleSeconds: number, limit: number): Promise<string[]> {
+export async function leaseStaleDispatches(
+  db: Queryable,
+  idleSeconds: number,
+  limit: number,
+): Promise<string[]> {
   const { rows } = await db.query(
     `UPDATE dispatches SET checked_at = now() WHERE dispatch_id IN (
        SELECT dispatch_id FROM dispatches

@@ -3,7 +3,9 @@ import type { EventType } from '../core/event-type.ts';
 import type { Queryable } from './pool.ts';
 
 export async function listEventTypes(db: Queryable): Promise<EventType[]> {
-  const { rows } = await db.query('SELECT type, title, owner, attributes_schema FROM event_types ORDER BY type');
+  const { rows } = await db.query(
+    'SELECT type, title, owner, attributes_schema FROM event_types ORDER BY type',
+  );
   return rows;
 }
 

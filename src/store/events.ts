@@ -35,7 +35,9 @@ export async function insertEvents(db: Queryable, events: NewEvent[]): Promise<v
 }
 
 export async function readEnvelopes(db: Queryable, eventUids: string[]): Promise<Map<string, Envelope>> {
-  const { rows } = await db.query('SELECT event_uid, envelope FROM events WHERE event_uid = ANY ($1)', [eventUids]);
+  const { rows } = await db.query('SELECT event_uid, envelope FROM events WHERE event_uid = ANY ($1)', [
+    eventUids,
+  ]);
   return new Map(rows.map((row) => [row.event_uid, row.envelope]));
 }
 
@@ -48,7 +50,11 @@ export interface EventFilter {
   source?: string | undefined;
 }
 
-export function listEvents(db: Queryable, filter: EventFilter, request: PageRequest): Promise<Page<EventItem>> {
+export function listEvents(
+  db: Queryable,
+  filter: EventFilter,
+  request: PageRequest,
+): Promise<Page<EventItem>> {
   return readPage<EventItem>(
     db,
     {
@@ -76,6 +82,9 @@ export async function findEvents(db: Queryable, uidOrId: string): Promise<EventD
     const { rows } = await db.query(`SELECT ${ITEM}, envelope FROM events WHERE event_uid = $1`, [uidOrId]);
     if (rows.length > 0) return rows;
   }
-  const { rows } = await db.query(`SELECT ${ITEM}, envelope FROM events WHERE id = $1 ORDER BY received_at DESC LIMIT 20`, [uidOrId]);
+  const { rows } = await db.query(
+    `SELECT ${ITEM}, envelope FROM events WHERE id = $1 ORDER BY received_at DESC LIMIT 20`,
+    [uidOrId],
+  );
   return rows;
 }

@@ -59,7 +59,9 @@ async function readMigrations(directory: string): Promise<Migration[]> {
     names.map(async (name, position) => {
       const version = Number(FILE_NAME.exec(name)?.[1]);
       if (version !== position + 1) {
-        throw new MigrationError(`${join(directory, name)}: expected a name like ${String(position + 1).padStart(4, '0')}_what_it_does.sql`);
+        throw new MigrationError(
+          `${join(directory, name)}: expected a name like ${String(position + 1).padStart(4, '0')}_what_it_does.sql`,
+        );
       }
       const sql = await readFile(join(directory, name), 'utf8');
       return { version, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
@@ -79,7 +81,9 @@ async function ensureLedger(client: Queryable): Promise<void> {
 type Ledger = Map<number, { name: string; checksum: string }>;
 
 async function readLedger(client: Queryable): Promise<Ledger> {
-  const { rows } = await client.query('SELECT version, name, checksum FROM schema_migrations ORDER BY version');
+  const { rows } = await client.query(
+    'SELECT version, name, checksum FROM schema_migrations ORDER BY version',
+  );
   return new Map(rows.map((row) => [row.version, { name: row.name, checksum: row.checksum }]));
 }
 
@@ -87,10 +91,14 @@ function refuseDrift(ledger: Ledger, migrations: Migration[]): void {
   for (const [version, row] of ledger) {
     const migration = migrations[version - 1];
     if (!migration) {
-      throw new MigrationError(`the database has ${row.name}, which this version does not know; run the newer version`);
+      throw new MigrationError(
+        `the database has ${row.name}, which this version does not know; run the newer version`,
+      );
     }
     if (migration.name !== row.name || migration.checksum !== row.checksum) {
-      throw new MigrationError(`${migration.name} differs from ${row.name} as it was applied; restore the file and add a new migration`);
+      throw new MigrationError(
+        `${migration.name} differs from ${row.name} as it was applied; restore the file and add a new migration`,
+      );
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Keyset pagination, newest first: a page costs the same however deep it lies. */
+import { isPoisonousRow } from './failure.ts';
 import type { Queryable } from './pool.ts';
 
 export interface PageRequest {
@@ -29,7 +30,11 @@ export class InvalidCursorError extends Error {
   }
 }
 
-export async function readPage<Row extends object>(db: Queryable, query: PageQuery, request: PageRequest): Promise<Page<Row>> {
+export async function readPage<Row extends object>(
+  db: Queryable,
+  query: PageQuery,
+  request: PageRequest,
+): Promise<Page<Row>> {
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
   const conditions = query.where
@@ -40,13 +45,24 @@ export async function readPage<Row extends object>(db: Queryable, query: PageQue
     conditions.push(`(${query.time}, ${query.key}) < (${parameter(time)}, ${parameter(key)})`);
   }
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const { rows } = await db.query(
-    `${query.select} ${where} ORDER BY ${query.time} DESC, ${query.key} DESC LIMIT ${parameter(request.limit + 1)}`,
-    values,
-  );
+  const { rows } = await db
+    .query(
+      `${query.select} ${where} ORDER BY ${query.time} DESC, ${query.key} DESC LIMIT ${parameter(request.limit + 1)}`,
+      values,
+    )
+    .catch((error: unknown) => {
+      // The filters were checked before: what PostgreSQL cannot read is a cursor of another list, or a made-up one.
+      throw request.cursor && isPoisonousRow(error)
+        ? Object.assign(new InvalidCursorError(), { cause: error })
+        : error;
+    });
   const items = rows.slice(0, request.limit) as Row[];
   const last = rows[request.limit - 1];
-  return { items, next_cursor: rows.length > request.limit ? encodeCursor(last[column(query.time)], last[column(query.key)]) : null };
+  return {
+    items,
+    next_cursor:
+      rows.length > request.limit ? encodeCursor(last[column(query.time)], last[column(query.key)]) : null,
+  };
 }
 
 const column = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
@@ -64,7 +80,12 @@ function decodeCursor(cursor: string): [time: string, key: string] {
   }
   const [time, key] = Array.isArray(value) ? value : [];
   // Both end up as parameters of a comparison: a time or key that PostgreSQL cannot read would be its error, not the caller's.
-  if (typeof time !== 'string' || typeof key !== 'string' || !/^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/.test(time) || !/^[0-9a-f-]{36,64}$/.test(key)) {
+  if (
+    typeof time !== 'string' ||
+    typeof key !== 'string' ||
+    !/^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/.test(time) ||
+    !/^[0-9a-f-]{36,64}$/.test(key)
+  ) {
     throw new InvalidCursorError();
   }
   return [time, key];

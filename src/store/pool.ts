@@ -23,13 +23,26 @@ export function createPool(databaseUrl: string, logger: Logger, max = 10): Pool 
   return pool;
 }
 
-export async function transaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+export function transaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  return run(pool, work, 'COMMIT');
+}
+
+/** Does the work, gives its result, and undoes whatever it wrote. */
+export function rehearsal<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  return run(pool, work, 'ROLLBACK');
+}
+
+async function run<T>(
+  pool: Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  end: 'COMMIT' | 'ROLLBACK',
+): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
     await client.query('BEGIN');
     const result = await work(client);
-    await client.query('COMMIT');
+    await client.query(end);
     return result;
   } catch (error) {
     await client.query('ROLLBACK').catch((rollbackError: Error) => {

@@ -52,7 +52,8 @@ export async function listQuarantinedAmong(db: Queryable, ids: string[]): Promis
   return new Set(rows.map((row) => row.id));
 }
 
-const COLUMNS = 'id, received_at, subject, headers, reason, violations, size, state, state_reason, event_uid, bytes';
+const COLUMNS =
+  'id, received_at, subject, headers, reason, violations, size, state, state_reason, event_uid, bytes';
 
 export interface QuarantineFilter {
   state?: string | undefined;
@@ -84,9 +85,15 @@ export async function findQuarantined(db: Queryable, id: string): Promise<Quaran
   return rows[0] ?? null;
 }
 
+/** With what the stream knew of the message. */
+export type LockedQuarantined = QuarantinedEvent & { stream_seq: number; stream_timestamp: number };
+
 /** Holds the row until the transaction ends: two redrives of one event at once are one. */
-export async function lockQuarantined(db: Queryable, id: string): Promise<QuarantinedEvent | null> {
-  const { rows } = await db.query(`SELECT ${COLUMNS} FROM quarantined_events WHERE id = $1 FOR UPDATE`, [id]);
+export async function lockQuarantined(db: Queryable, id: string): Promise<LockedQuarantined | null> {
+  const { rows } = await db.query(
+    `SELECT ${COLUMNS}, stream_seq, stream_timestamp FROM quarantined_events WHERE id = $1 FOR UPDATE`,
+    [id],
+  );
   return rows[0] ?? null;
 }
 
@@ -102,7 +109,12 @@ export async function closeQuarantined(
 }
 
 /** A redrive that was refused once more keeps the newest reason. */
-export async function updateRefusal(db: Queryable, id: string, reason: QuarantineReason, violations: Violation[]): Promise<void> {
+export async function updateRefusal(
+  db: Queryable,
+  id: string,
+  reason: QuarantineReason,
+  violations: Violation[],
+): Promise<void> {
   await db.query('UPDATE quarantined_events SET reason = $2, violations = $3 WHERE id = $1', [
     id,
     reason,

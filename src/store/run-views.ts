@@ -65,7 +65,11 @@ export interface RunFilter {
   until?: string | undefined;
 }
 
-export async function listRuns(db: Queryable, filter: RunFilter, request: PageRequest): Promise<Page<RunView>> {
+export async function listRuns(
+  db: Queryable,
+  filter: RunFilter,
+  request: PageRequest,
+): Promise<Page<RunView>> {
   const page = await readPage<RunRow>(
     db,
     {
@@ -93,7 +97,13 @@ export async function findRun(db: Queryable, runId: string): Promise<RunDetail |
   );
   const row = rows[0];
   if (!row) return null;
-  return { ...toView(row), context: row.context, rules: row.rules, instructions: row.instructions, reports: row.reports };
+  return {
+    ...toView(row),
+    context: row.context,
+    rules: row.rules,
+    instructions: row.instructions,
+    reports: row.reports,
+  };
 }
 
 /** The newest run of each of these definitions. */

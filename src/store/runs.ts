@@ -50,10 +50,14 @@ const RESULT_TYPES =
   'status text, task_count integer, error jsonb, context jsonb, rules jsonb, workflow_id text, workflow_run_id text';
 
 /** A run that waits for its workflow. Returns false where (definition, trigger key) has a run already. */
-export async function insertRunningRun(db: Queryable, run: NewRun): Promise<boolean> {
+export async function insertRunningRun(
+  db: Queryable,
+  run: NewRun & { scheduled_for?: string | null },
+): Promise<boolean> {
   const { rowCount } = await db.query(
-    `INSERT INTO activity_runs (${NEW_COLUMNS}, status, workflow_id)
-     SELECT ${NEW_COLUMNS}, 'running', dispatch_id::text FROM json_to_recordset($1) AS t (${NEW_TYPES})
+    `INSERT INTO activity_runs (${NEW_COLUMNS}, scheduled_for, status, workflow_id)
+     SELECT ${NEW_COLUMNS}, scheduled_for, 'running', dispatch_id::text
+       FROM json_to_recordset($1) AS t (${NEW_TYPES}, scheduled_for timestamptz)
      ON CONFLICT DO NOTHING`,
     [JSON.stringify([run])],
   );
@@ -106,10 +110,7 @@ export async function failRunningRuns(db: Queryable, dispatchId: string, error: 
 export type StandingRun = NewRun & { status: RunStatus; scheduled_for: string | null; started_at: string };
 
 /** The rows of a dispatch that exist: `prepare` runs again only what is missing or still `running`. */
-export async function readRunsForPrepare(
-  db: Queryable,
-  runIds: string[],
-): Promise<Map<string, StandingRun>> {
+export async function readRunsForPrepare(db: Queryable, runIds: string[]): Promise<Map<string, StandingRun>> {
   const { rows } = await db.query(
     `SELECT ${NEW_COLUMNS}, status, scheduled_for, started_at FROM activity_runs WHERE run_id = ANY ($1)`,
     [runIds],
@@ -132,4 +133,26 @@ export async function findRunByTriggerKey(
 export async function countRetries(db: Queryable, runId: string): Promise<number> {
   const { rows } = await db.query('SELECT count(*) AS n FROM activity_runs WHERE retry_of = $1', [runId]);
   return rows[0].n;
+}
+
+/** Holds a run's row until the transaction ends. Of a chain's first run: one retry of the chain at a time. */
+export async function lockRun(db: Queryable, definitionId: string, triggerKey: string): Promise<void> {
+  await db.query(
+    'SELECT run_id FROM activity_runs WHERE definition_id = $1 AND trigger_key = $2 FOR UPDATE',
+    [definitionId, triggerKey],
+  );
+}
+
+/** The run of a chain of retries that is not over yet. */
+export async function findRunningOfChain(
+  db: Queryable,
+  definitionId: string,
+  originTriggerKey: string,
+): Promise<string | null> {
+  const { rows } = await db.query(
+    `SELECT run_id FROM activity_runs
+      WHERE status = 'running' AND definition_id = $1 AND origin_trigger_key = $2 LIMIT 1`,
+    [definitionId, originTriggerKey],
+  );
+  return rows[0]?.run_id ?? null;
 }

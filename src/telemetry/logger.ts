@@ -10,7 +10,16 @@ export function createLogger(level: string): Logger {
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       redact: {
-        paths: ['authorization', '*.authorization', '*.*.authorization', 'token', '*.token', 'password', '*.password', 'database_url'],
+        paths: [
+          'authorization',
+          '*.authorization',
+          '*.*.authorization',
+          'token',
+          '*.token',
+          'password',
+          '*.password',
+          'database_url',
+        ],
         censor: '[redacted]',
       },
     },

@@ -28,14 +28,19 @@ export function createMetrics(): Metrics {
     registry,
     events: counter('events_total', 'Messages received, by fate', ['fate']),
     quarantined: counter('quarantined_total', 'Messages quarantined, by reason', ['reason']),
-    decisions: counter('decisions_total', 'Decisions on events, by definition and outcome', ['definition_id', 'outcome']),
+    decisions: counter('decisions_total', 'Decisions on events, by definition and outcome', [
+      'definition_id',
+      'outcome',
+    ]),
     runs: counter('runs_total', 'Runs ended, by definition and status', ['definition_id', 'status']),
     tasks: counter('tasks_total', 'Task specs, by definition and status', ['definition_id', 'status']),
     ticks: counter('ticks_total', 'Scheduled ticks, by definition and outcome', ['definition_id', 'outcome']),
     consumerLag: gauge('consumer_lag', 'Messages in the stream that are not acknowledged yet', []),
     outboxPending: gauge('outbox_pending', 'Task specs that wait to be sent', []),
     openDispatches: gauge('open_dispatches', 'Dispatches that are not closed', []),
-    expectationBreached: gauge('expectation_breached', '1 where no run completed for longer than run_every', ['definition_id']),
+    expectationBreached: gauge('expectation_breached', '1 where no run completed for longer than run_every', [
+      'definition_id',
+    ]),
     trusted: gauge('trusted', '1 where the newest scheduled runs are clean', ['definition_id']),
   };
 }

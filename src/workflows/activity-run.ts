@@ -1,4 +1,9 @@
-import { ActivityFailure, ApplicationFailure, isCancellation, proxyLocalActivities } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  proxyLocalActivities,
+} from '@temporalio/workflow';
 import type { Activities, ActivityRunInput } from './contract.ts';
 
 // PostgreSQL being away delays a run and never fails it: transient failures are retried for as long as they last,

@@ -6,5 +6,8 @@ import { ApplicationFailure } from '@temporalio/workflow';
  * activity-core never executes tasks. Nothing may depend on this workflow or on `task_instances`.
  */
 export async function TaskExecutorWorkflow(): Promise<never> {
-  throw ApplicationFailure.nonRetryable('activity-core does not execute tasks; issue-core owns their life', 'not_executed_here');
+  throw ApplicationFailure.nonRetryable(
+    'activity-core does not execute tasks; issue-core owns their life',
+    'not_executed_here',
+  );
 }

@@ -1,26 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { Client, Connection } from '@temporalio/client';
-import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { endProcess, identify } from '../../src/dev/servers/process-identity.ts';
+import { endProcess } from '../../src/dev/servers/process-identity.ts';
 import { canEnter, unprivilegedUser } from '../../src/dev/servers/unprivileged-user.ts';
 import {
-  type Addresses,
   defaultCacheDir,
-  type Processes,
   type ServerExit,
   type Servers,
   type StartServersOptions,
   startServers,
 } from '../../src/dev/servers.ts';
+import { allGone, isGone, query, startOwner, withStreams, withTemporal } from '../setup/servers-clients.ts';
 
 const FREE_PORTS = { temporal: 0, temporal_ui: 0, nats: 0, postgres: 0 };
 /** Never connected to: what stands here is not started. */
@@ -54,61 +49,6 @@ function serverOptions(stateDir: string, more: Partial<StartServersOptions> = {}
     log: () => undefined,
     ...more,
   };
-}
-
-interface Owner {
-  process: ChildProcess;
-  addresses: Addresses;
-  processes: Processes;
-}
-
-async function startOwner(
-  options: Partial<StartServersOptions>,
-  as: { uid?: number; gid?: number } = {},
-): Promise<Owner> {
-  const script = join(import.meta.dirname, '../setup/servers-owner.ts');
-  const child = spawn(process.execPath, [script, JSON.stringify(options)], {
-    ...as,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  for await (const line of createInterface(child.stdout)) return { process: child, ...JSON.parse(line) };
-  throw new Error('the owner ended before its servers were ready');
-}
-
-const isGone = (pid: number) => identify(pid) === null;
-const allGone = (processes: Processes) =>
-  expect.poll(() => Object.values(processes).every(isGone), { timeout: 30_000 });
-
-async function query(url: string, sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query({ text: sql, rowMode: 'array' })).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-async function withStreams<T>(
-  url: string,
-  work: (manager: Awaited<ReturnType<typeof jetstreamManager>>) => Promise<T>,
-): Promise<T> {
-  const connection = await connect({ servers: url });
-  try {
-    return await work(await jetstreamManager(connection));
-  } finally {
-    await connection.close();
-  }
-}
-
-async function withTemporal<T>(address: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const connection = await Connection.connect({ address });
-  try {
-    return await work(new Client({ connection }));
-  } finally {
-    await connection.close();
-  }
 }
 
 describe('a set of servers', () => {

@@ -58,7 +58,7 @@ function evaluate(source: string, free: Json = null, expected: Expected = 'any')
   );
 }
 
-function valueOf(source: string, free: Json = null): Json {
+function resultOf(source: string, free: Json = null): Json {
   const evaluation = evaluate(source, free);
   if (!evaluation.ok) throw new Error(evaluation.message);
   return evaluation.value;
@@ -77,30 +77,30 @@ function problemOf(source: string, expected: Expected = 'any') {
 
 describe('numbers', () => {
   test('an integer of the schema is an int', () => {
-    expect(valueOf('event.attributes.runs + 1')).toBe(8);
-    expect(valueOf('event.attributes.runs / 2')).toBe(3);
-    expect(valueOf('event.attributes.runs == 7')).toBe(true);
+    expect(resultOf('event.attributes.runs + 1')).toBe(8);
+    expect(resultOf('event.attributes.runs / 2')).toBe(3);
+    expect(resultOf('event.attributes.runs == 7')).toBe(true);
   });
 
   test('a number of the schema is a double', () => {
-    expect(valueOf('event.attributes.rate * 2.0')).toBe(1);
+    expect(resultOf('event.attributes.rate * 2.0')).toBe(1);
     expect(problemOf('event.attributes.rate * 2').message).toContain('double * int');
     expect(problemOf('event.attributes.rate * 2').message).toContain('write 2.0');
   });
 
   test('an undeclared number of an open object is a double, a declared one is what it says', () => {
-    expect(valueOf('event.attributes.open.other + 1.0')).toBe(5);
-    expect(valueOf('event.attributes.open.known + 1')).toBe(4);
+    expect(resultOf('event.attributes.open.other + 1.0')).toBe(5);
+    expect(resultOf('event.attributes.open.known + 1')).toBe(4);
     expect(messageOf('event.attributes.open.other + 1')).toBe(
       'event.attributes.open.other + 1: no such overload: double + int',
     );
-    expect(valueOf('event.attributes.counts.ok + 1')).toBe(6);
+    expect(resultOf('event.attributes.counts.ok + 1')).toBe(6);
   });
 
   test('a dynamic number can be compared with an int literal', () => {
-    expect(valueOf('free == 3', 3)).toBe(true);
-    expect(valueOf('free in [1, 2, 3]', 3)).toBe(true);
-    expect(valueOf('free > 2', 3)).toBe(true);
+    expect(resultOf('free == 3', 3)).toBe(true);
+    expect(resultOf('free in [1, 2, 3]', 3)).toBe(true);
+    expect(resultOf('free > 2', 3)).toBe(true);
   });
 });
 
@@ -120,13 +120,13 @@ describe('fields that the schema does not declare', () => {
   });
 
   test('are fine where the object says that there are others', () => {
-    expect(valueOf('has(event.attributes.open.absent)')).toBe(false);
-    expect(valueOf('has(event.attributes.open.other)')).toBe(true);
+    expect(resultOf('has(event.attributes.open.absent)')).toBe(false);
+    expect(resultOf('has(event.attributes.open.other)')).toBe(true);
   });
 
   test('names that are no identifiers are read by index, and asked for with in', () => {
-    expect(valueOf('event.attributes["a-b"]')).toBe('dashed');
-    expect(valueOf('"a-b" in event.attributes')).toBe(true);
+    expect(resultOf('event.attributes["a-b"]')).toBe('dashed');
+    expect(resultOf('"a-b" in event.attributes')).toBe(true);
   });
 
   test('an unknown variable is a problem that names the visible ones', () => {
@@ -171,8 +171,8 @@ describe('errors are loud', () => {
   });
 
   test('|| and && absorb an error where the other side decides, on either side', () => {
-    expect(valueOf('free.absent == 1 || true', {})).toBe(true);
-    expect(valueOf('false && free.absent == 1', {})).toBe(false);
+    expect(resultOf('free.absent == 1 || true', {})).toBe(true);
+    expect(resultOf('false && free.absent == 1', {})).toBe(false);
     expect(messageOf('free.absent == 1 || false', {})).toBe('free.absent: No such key: absent');
   });
 
@@ -193,16 +193,16 @@ describe('errors are loud', () => {
 
 describe('results are JSON', () => {
   test('times, durations and bytes have a text form', () => {
-    expect(valueOf('timestamp("2026-11-20T08:15:00Z")')).toBe('2026-11-20T08:15:00.000Z');
-    expect(valueOf('duration("-90.5s")')).toBe('-90.5s');
-    expect(valueOf('duration("1h")')).toBe('3600s');
-    expect(valueOf('b"hi"')).toBe('aGk=');
-    expect(valueOf('5u')).toBe(5);
+    expect(resultOf('timestamp("2026-11-20T08:15:00Z")')).toBe('2026-11-20T08:15:00.000Z');
+    expect(resultOf('duration("-90.5s")')).toBe('-90.5s');
+    expect(resultOf('duration("1h")')).toBe('3600s');
+    expect(resultOf('b"hi"')).toBe('aGk=');
+    expect(resultOf('5u')).toBe(5);
   });
 
   test('ints inside lists and maps become numbers', () => {
-    expect(valueOf('event.attributes.list.filter(x, x.due)')).toEqual([{ due: true, n: 1, name: 'one' }]);
-    expect(valueOf('{"a": [event.attributes.runs, "x"]}')).toEqual({ a: [7, 'x'] });
+    expect(resultOf('event.attributes.list.filter(x, x.due)')).toEqual([{ due: true, n: 1, name: 'one' }]);
+    expect(resultOf('{"a": [event.attributes.runs, "x"]}')).toEqual({ a: [7, 'x'] });
   });
 
   test('a list is told from what is none', () => {
@@ -255,8 +255,8 @@ describe('data never reaches the inside of JavaScript', () => {
     for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
       expect(messageOf(`free.${name}`, {})).toContain('No such key');
       expect(messageOf(`free["${name}"]`, {})).toContain('No such key');
-      expect(valueOf(`has(free.${name})`, {})).toBe(false);
-      expect(valueOf(`"${name}" in free`, {})).toBe(false);
+      expect(resultOf(`has(free.${name})`, {})).toBe(false);
+      expect(resultOf(`"${name}" in free`, {})).toBe(false);
     }
     expect(messageOf('free.length', 'text')).toContain('No such key');
     expect(messageOf('free.length', [1])).toContain('No such key');
@@ -264,11 +264,11 @@ describe('data never reaches the inside of JavaScript', () => {
 
   test('data that has such keys is data', () => {
     const free: Json = JSON.parse('{"constructor": "c", "__proto__": {"x": 1}, "n": [{"constructor": 2}]}');
-    expect(valueOf('free.constructor', free)).toBe('c');
-    expect(valueOf('free.__proto__.x', free)).toBe(1);
-    expect(valueOf('"constructor" in free && size(free) == 3', free)).toBe(true);
-    expect(valueOf('free.n.exists(x, x.constructor == 2)', free)).toBe(true);
-    expect(valueOf('free', free)).toEqual(free);
+    expect(resultOf('free.constructor', free)).toBe('c');
+    expect(resultOf('free.__proto__.x', free)).toBe(1);
+    expect(resultOf('"constructor" in free && size(free) == 3', free)).toBe(true);
+    expect(resultOf('free.n.exists(x, x.constructor == 2)', free)).toBe(true);
+    expect(resultOf('free', free)).toEqual(free);
   });
 
   test('a map literal that would lose such a key is refused', () => {
@@ -304,8 +304,8 @@ describe('hostile expressions', () => {
   });
 
   test('a regular expression cannot hang', () => {
-    expect(valueOf('free.matches("^(a+)+$")', `${'a'.repeat(50_000)}b`)).toBe(false);
-    expect(valueOf('"foobar".matches("o{2}b")')).toBe(true);
+    expect(resultOf('free.matches("^(a+)+$")', `${'a'.repeat(50_000)}b`)).toBe(false);
+    expect(resultOf('"foobar".matches("o{2}b")')).toBe(true);
     expect(messageOf('"a".matches(free)', '(')).toContain('not a regular expression of RE2');
   });
 

@@ -1,0 +1,94 @@
+/** Errors as `application/problem+json` (RFC 9457) with a stable `code` (contract 5). */
+import { STATUS_CODES } from 'node:http';
+import { z } from 'zod';
+import type { Violation } from '../core/envelope.ts';
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** Every code, with its HTTP status and what it says of the request. */
+export const PROBLEMS = {
+  invalid_request: { status: 400, meaning: 'the query, a header or the body is not as described' },
+  invalid_event: { status: 400, meaning: 'the event would be refused; `detail` starts with the reason' },
+  event_required: { status: 400, meaning: 'the definition cannot run without an event' },
+  unauthorized: { status: 401, meaning: 'the bearer token is missing or wrong' },
+  not_found: { status: 404, meaning: 'there is no such thing' },
+  definition_disabled: { status: 409, meaning: 'the definition is disabled or no longer declared' },
+  definition_paused: { status: 409, meaning: 'the definition is paused' },
+  ambiguous_id: { status: 409, meaning: 'several sources have this id; `event_uids` lists the events' },
+  wrong_state: { status: 409, meaning: 'it is not in the state that this needs' },
+  too_large: { status: 413, meaning: 'the body or the event is too large' },
+  idempotency_conflict: { status: 422, meaning: 'the Idempotency-Key was used with another body' },
+  internal: { status: 500, meaning: 'a fault of the service; its log has the reason under `request_id`' },
+  unavailable: { status: 503, meaning: 'something that the service needs is away; the same again later' },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export interface ProblemExtras {
+  violations?: Violation[];
+  event_uids?: string[];
+  cause?: unknown;
+}
+
+/** Thrown where a request cannot be answered; the error handler sends it. */
+export class Problem extends Error {
+  override name = 'Problem';
+  readonly code: ProblemCode;
+  readonly status: number;
+  readonly extras: Omit<ProblemExtras, 'cause'>;
+
+  constructor(code: ProblemCode, detail: string, { cause, ...extras }: ProblemExtras = {}) {
+    super(detail, { cause });
+    this.code = code;
+    this.status = PROBLEMS[code].status;
+    this.extras = extras;
+  }
+}
+
+const violationSchema = z.object({
+  pointer: z.string().describe('JSON Pointer (RFC 6901)'),
+  message: z.string(),
+});
+
+export const problemSchema = z
+  .object({
+    type: z.literal('about:blank'),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.enum(Object.keys(PROBLEMS) as ProblemCode[]),
+    violations: z.array(violationSchema).optional().describe('What is wrong, and where'),
+    event_uids: z.array(z.string()).optional().describe('With `ambiguous_id`'),
+    request_id: z.string().optional().describe('With `internal`: stands in the log'),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
+
+export type ProblemBody = z.output<typeof problemSchema>;
+
+export function problemBody(problem: Problem, requestId: string): ProblemBody {
+  return {
+    type: 'about:blank',
+    title: STATUS_CODES[problem.status] ?? 'Error',
+    status: problem.status,
+    detail: problem.message,
+    code: problem.code,
+    ...problem.extras,
+    ...(problem.code === 'internal' ? { request_id: requestId } : {}),
+  };
+}
+
+interface ProblemResponse {
+  description: string;
+  content: { [PROBLEM_TYPE]: { schema: typeof problemSchema } };
+}
+
+/** The responses of a route that can give these codes, besides those that every route can give. */
+export function problems(...codes: ProblemCode[]): Record<number, ProblemResponse> {
+  const all: ProblemCode[] = ['invalid_request', 'unauthorized', ...codes, 'internal', 'unavailable'];
+  const byStatus = Map.groupBy(all, (code) => PROBLEMS[code].status);
+  const responses = [...byStatus].map(([status, those]): [number, ProblemResponse] => {
+    const description = those.map((code) => `\`${code}\`: ${PROBLEMS[code].meaning}`).join('. ');
+    return [status, { description, content: { [PROBLEM_TYPE]: { schema: problemSchema } } }];
+  });
+  return Object.fromEntries(responses);
+}

@@ -1,0 +1,120 @@
+/** A failed run once more, on the current revision: `POST /api/v1/runs/{run_id}/retry`, real or dry. */
+import type { StartDispatch } from '../bridge/dispatch.ts';
+import { runId } from '../core/ids.ts';
+import { retryTriggerKey } from '../core/trigger.ts';
+import type { ActiveDefinition, AppliedRegistry } from '../definitions/applied-registry.ts';
+import type { Resolvers } from '../resolvers/registry.ts';
+import type { DecideSinkMode } from '../sinks/sink-mode.ts';
+import { readEnvelopes } from '../store/events.ts';
+import { type Pool, type Queryable, transaction } from '../store/pool.ts';
+import { countRetries, findRunningOfChain, lockRun, readRunsForPrepare, type StandingRun } from '../store/runs.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type DryRun, factsOf, rehearseRun } from './dry-run.ts';
+import { Problem } from './problem.ts';
+import { refuseDisabled } from './start-run.ts';
+import { insertStartingRun, type StartedRun, type StartingRun, startWorkflow } from './started-run.ts';
+
+export interface RetryDeps {
+  pool: Pool;
+  registry: AppliedRegistry;
+  resolvers: Resolvers;
+  sinkMode: DecideSinkMode;
+  startDispatch: StartDispatch;
+  logger: Logger;
+}
+
+export interface Retries {
+  start(runId: string, requestedBy: string): Promise<StartedRun>;
+  rehearse(runId: string): Promise<DryRun>;
+}
+
+/** Both throw `Problem`. */
+export function createRetries(deps: RetryDeps): Retries {
+  return {
+    async start(id, requestedBy) {
+      const { failed, definition } = await findFailed(deps, id);
+      refuseDisabled(definition);
+      if (definition.paused) {
+        throw new Problem('definition_paused', `${failed.definition_id} is paused: ${definition.pause_reason}`);
+      }
+      const run = await transaction(deps.pool, (client) => insertRetry(deps, client, failed, definition, requestedBy));
+      return startWorkflow(deps, { run_id: run.run_id, workflow_id: run.dispatch_id });
+    },
+    async rehearse(id) {
+      const { failed, definition } = await findFailed(deps, id);
+      const event = await readEvent(deps.pool, failed);
+      if (!event && failed.event_uid) {
+        const message = `event ${failed.event_uid} is no longer stored`;
+        return { context: null, rules: [], tasks: [], errors: [{ code: 'event_missing', message, details: {} }] };
+      }
+      const triggerKey = retryTriggerKey(failed.run_id, (await countRetries(deps.pool, failed.run_id)) + 1);
+      const run = factsOf({ ...failed, run_id: runId(failed.definition_id, triggerKey) });
+      return rehearseRun({ revision: definition, event, run, applyFilter: true }, deps.resolvers);
+    },
+  };
+}
+
+async function findFailed(deps: RetryDeps, id: string): Promise<{ failed: StandingRun; definition: ActiveDefinition }> {
+  const run = (await readRunsForPrepare(deps.pool, [id])).get(id);
+  if (!run) throw new Problem('not_found', `no run has the id ${id}`);
+  if (run.status !== 'failed') throw new Problem('wrong_state', `the run is ${run.status}; only a failed run can be retried`);
+  const definition = (await deps.registry.current()).find(run.definition_id);
+  if (!definition) {
+    throw new Problem('definition_disabled', `${run.definition_id} is no longer declared; there is no revision to run`);
+  }
+  return { failed: run, definition };
+}
+
+async function insertRetry(
+  deps: RetryDeps,
+  client: Queryable,
+  failed: StandingRun,
+  definition: ActiveDefinition,
+  requestedBy: string,
+): Promise<StartingRun> {
+  const { definition_id, origin_trigger_key } = failed;
+  // All runs of a chain have the same idempotency keys: two at a time would write the same tasks.
+  await lockRun(client, definition_id, origin_trigger_key);
+  const running = await findRunningOfChain(client, definition_id, origin_trigger_key);
+  if (running) throw new Problem('wrong_state', `run ${running}, a retry of the same run, is still running`);
+  const triggerKey = retryTriggerKey(failed.run_id, (await countRetries(client, failed.run_id)) + 1);
+  const run = newRetry(deps, failed, definition, triggerKey, requestedBy);
+  if (await insertStartingRun(client, run)) return run;
+  throw new Problem('wrong_state', 'the run is being retried at this moment');
+}
+
+function newRetry(
+  deps: RetryDeps,
+  failed: StandingRun,
+  { definition, definition_hash }: ActiveDefinition,
+  triggerKey: string,
+  requestedBy: string,
+): StartingRun {
+  const { definition_id, origin_trigger_key, event, event_id, event_uid, scheduled_for } = failed;
+  const id = runId(definition_id, triggerKey);
+  const { mode, reason } = deps.sinkMode(definition);
+  return {
+    run_id: id,
+    definition_id,
+    definition_hash,
+    trigger_key: triggerKey,
+    origin_trigger_key,
+    trigger_kind: 'retry',
+    event,
+    event_id,
+    event_uid,
+    scheduled_for,
+    requested_by: requestedBy,
+    trigger_reason: null,
+    request_hash: null,
+    retry_of: failed.run_id,
+    dispatch_id: id,
+    sink_mode: mode,
+    sink_reason: reason,
+  };
+}
+
+async function readEvent(pool: Pool, { event, event_uid }: StandingRun) {
+  if (event || !event_uid) return event;
+  return (await readEnvelopes(pool, [event_uid])).get(event_uid) ?? null;
+}

@@ -1,0 +1,117 @@
+/** A quarantined message once more, as if it had just come: decoded against the registry as it is now, and recorded. */
+import type { Refusal } from '../core/envelope.ts';
+import type { AppliedRegistry } from '../definitions/applied-registry.ts';
+import type { Resolvers } from '../resolvers/registry.ts';
+import type { DecideSinkMode } from '../sinks/sink-mode.ts';
+import { type DecisionView, listDecisions } from '../store/event-decisions.ts';
+import { readEventIds } from '../store/event-ids.ts';
+import { isPoisonousRow } from '../store/failure.ts';
+import { type Pool, type Queryable, rehearsal, transaction } from '../store/pool.ts';
+import { closeQuarantined, type LockedQuarantined, lockQuarantined, updateRefusal } from '../store/quarantined-events.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { type Candidate, decodeMessage } from './decode.ts';
+import type { StartDispatch } from './dispatch.ts';
+import type { ReceivedMessage } from './message.ts';
+import { countMetrics, type Recorded, recordAll } from './record.ts';
+
+export interface RedriveDeps {
+  pool: Pool;
+  registry: AppliedRegistry;
+  resolvers: Resolvers;
+  sinkMode: DecideSinkMode;
+  startDispatch: StartDispatch;
+  metrics: Metrics;
+  logger: Logger;
+  dedupeDays: number;
+}
+
+/** `quarantined`: refused again, with the reason as it is now. `decisions` are those that this redrive made. */
+export type Redriven =
+  | { outcome: 'not_found' }
+  | { outcome: 'wrong_state'; state: 'redriven' | 'discarded' }
+  | { outcome: 'redriven'; fate: 'accepted' | 'unmatched'; decisions: DecisionView[] }
+  | { outcome: 'redriven'; fate: 'duplicate'; decisions: [] }
+  | ({ outcome: 'redriven'; fate: 'quarantined'; decisions: [] } & Refusal);
+
+export type Redrive = (id: string, options: { dryRun: boolean }) => Promise<Redriven>;
+
+interface Attempt {
+  redriven: Redriven;
+  recorded: Recorded | null;
+}
+
+/** Dry, everything is done and then undone: nothing is started, nothing is counted. */
+export function createRedrive(deps: RedriveDeps): Redrive {
+  return async function redrive(id, { dryRun }) {
+    const within = dryRun ? rehearsal : transaction;
+    const { redriven, recorded } = await within(deps.pool, (client) => attempt(deps, client, id)).catch((error: unknown) => {
+      if (!isPoisonousRow(error)) throw error;
+      const violations = [{ pointer: '', message: `cannot be stored: ${(error as Error).message}` }];
+      return within(deps.pool, (client) => refuseAgain(client, id, { reason: 'unstorable', violations }));
+    });
+    if (recorded && !dryRun) {
+      countMetrics(deps.metrics, recorded);
+      await start(deps, recorded.dispatch_ids);
+    }
+    return redriven;
+  };
+}
+
+async function attempt(deps: RedriveDeps, client: Queryable, id: string): Promise<Attempt> {
+  const row = await lockQuarantined(client, id);
+  const fault = faultOf(row);
+  if (fault || !row) return { redriven: fault ?? { outcome: 'not_found' }, recorded: null };
+  const registry = await deps.registry.current();
+  const decoded = decodeMessage(messageOf(row), registry, deps.dedupeDays);
+  if ('reason' in decoded) return refuse(client, id, decoded);
+  const recorded = await recordAll(deps, client, registry, [decoded], []);
+  if (recorded.accepted.length === 0 && !(await isRepetition(client, decoded))) return refuse(client, id, conflictOf(decoded));
+  await closeQuarantined(client, id, { state: 'redriven', reason: null, event_uid: decoded.event_uid });
+  if (recorded.accepted.length === 0) return { redriven: { outcome: 'redriven', fate: 'duplicate', decisions: [] }, recorded };
+  const decisions = await listDecisions(client, decoded.event_uid);
+  const fate = decisions.length > 0 ? 'accepted' : 'unmatched';
+  return { redriven: { outcome: 'redriven', fate, decisions }, recorded };
+}
+
+/** The first attempt was undone: what stood then may not stand any more. */
+async function refuseAgain(client: Queryable, id: string, refusal: Refusal): Promise<Attempt> {
+  const fault = faultOf(await lockQuarantined(client, id));
+  return fault ? { redriven: fault, recorded: null } : refuse(client, id, refusal);
+}
+
+function faultOf(row: LockedQuarantined | null): Redriven | null {
+  if (!row) return { outcome: 'not_found' };
+  return row.state === 'open' ? null : { outcome: 'wrong_state', state: row.state };
+}
+
+async function refuse(client: Queryable, id: string, { reason, violations }: Refusal): Promise<Attempt> {
+  const kept = violations.slice(0, 100);
+  await updateRefusal(client, id, reason, kept);
+  const redriven: Redriven = { outcome: 'redriven', fate: 'quarantined', decisions: [], reason, violations: kept };
+  return { redriven, recorded: null };
+}
+
+/** An identity that was claimed before: with this content it is a repetition, with another a conflict. */
+async function isRepetition(client: Queryable, { event_uid, content_hash }: Candidate): Promise<boolean> {
+  const known = (await readEventIds(client, [event_uid])).get(event_uid);
+  return known?.content_hash.equals(content_hash) ?? false;
+}
+
+function conflictOf({ event_uid, envelope }: Candidate): Refusal {
+  const what = `event ${event_uid} (id ${envelope.id} from ${envelope.source}) was accepted with another type or other attributes`;
+  return { reason: 'id_conflict', violations: [{ pointer: '/id', message: `${what}; send changed content under a new id` }] };
+}
+
+function messageOf({ subject, headers, bytes, stream_seq, stream_timestamp }: LockedQuarantined): ReceivedMessage {
+  return { subject, headers, bytes, stream_seq, stream_timestamp, redelivered: false };
+}
+
+/** It is committed: where Temporal is away, the reconciler starts it. */
+async function start({ startDispatch, logger }: RedriveDeps, dispatchIds: string[]): Promise<void> {
+  for (const dispatchId of dispatchIds) {
+    await startDispatch(dispatchId).catch((error: unknown) => {
+      logger.warn({ err: error, dispatch_id: dispatchId }, 'a redriven dispatch is recorded and starts later');
+    });
+  }
+}

@@ -1,0 +1,46 @@
+/** Anything that a command throws → what a person reads, and the exit code. */
+import { CommanderError } from 'commander';
+import {
+  ApiProblemError,
+  ApiUnreachableError,
+  UnexpectedAnswerError,
+} from '../clients/activity-core-api-errors.ts';
+import { ConfigurationError } from '../config.ts';
+import type { ExitCode } from './cli.ts';
+import { printable, printableLines } from './printable.ts';
+import type { Terminal } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Codes of refused requests that say how the command was used or configured, not what the answer is. */
+const BAD_USE = new Set(['invalid_request', 'event_required', 'unauthorized']);
+
+export function tellFailure(error: unknown, terminal: Terminal): ExitCode {
+  // Commander has printed its message, or the help that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof ApiProblemError) return tellProblem(error, terminal);
+  if (error instanceof ApiUnreachableError) {
+    const next = 'start it with `npm run dev`, or name another with --api or ACTIVITY_CORE_API';
+    return tell(terminal, `${error.message}; ${next}`);
+  }
+  if (error instanceof UnexpectedAnswerError) {
+    return tell(terminal, `${error.message}; name another address with --api or ACTIVITY_CORE_API`);
+  }
+  if (error instanceof UsageError || error instanceof ConfigurationError) return tell(terminal, error.message);
+  terminal.warn(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return 1;
+}
+
+function tell(terminal: Terminal, message: string): ExitCode {
+  terminal.warn(`error: ${printableLines(message).join('\n')}`);
+  return 2;
+}
+
+function tellProblem(error: ApiProblemError, terminal: Terminal): ExitCode {
+  tell(terminal, `${error.code}: ${error.message}`);
+  for (const { pointer, message } of error.violations) {
+    terminal.warn(`  ${printable(pointer) || '(whole)'}: ${printable(message)}`);
+  }
+  for (const uid of error.eventUids) terminal.warn(`  ${printable(uid)}`);
+  if (error.code === 'unauthorized') terminal.warn('  set ADMIN_TOKEN, or ADMIN_TOKEN_FILE, to the token of that API');
+  return error.status >= 500 || BAD_USE.has(error.code) ? 2 : 1;
+}

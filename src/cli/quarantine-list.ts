@@ -1,0 +1,42 @@
+/** `quarantine list`: what was refused. */
+import { type Command, Option } from 'commander';
+import type { Quarantined } from '../clients/activity-core-api-shapes.ts';
+import { apiCommand, type Cli, connectApi } from './cli.ts';
+import { type PageOptions, printList, withPage } from './list-output.ts';
+import { styleOf } from './status-style.ts';
+import type { Column } from './table.ts';
+import { shortTime } from './time.ts';
+
+interface Options extends PageOptions {
+  state?: string;
+  reason?: string;
+}
+
+export function addQuarantineList(quarantine: Command, cli: Cli): void {
+  withPage(apiCommand(quarantine, 'list', 'refused events, newest first'))
+    .addOption(new Option('--state <state>', 'only in this state').choices(['open', 'redriven', 'discarded']))
+    .option('--reason <code>', 'only refused for this, as in invalid_attributes')
+    .action(async (options: Options) => {
+      const { state, reason, limit, cursor } = options;
+      const page = await (await connectApi(cli, options)).listQuarantine({ state, reason, limit, cursor });
+      printList(cli.terminal, { page, columns: COLUMNS, empty: EMPTY, json: options.json });
+      cli.end(0);
+    });
+}
+
+const EMPTY = 'Nothing in quarantine. `activity-core events list` shows what was accepted.';
+
+const COLUMNS: Column<Quarantined>[] = [
+  { title: 'RECEIVED', value: ({ received_at }) => shortTime(received_at) },
+  { title: 'ID', value: ({ id }) => id },
+  { title: 'STATE', value: ({ state }) => state, style: ({ state }) => styleOf(state) },
+  { title: 'REASON', value: ({ reason }) => reason },
+  { title: 'SUBJECT', value: ({ subject }) => subject, least: 16 },
+  { title: 'BYTES', value: ({ size }) => String(size), align: 'right' },
+  { title: 'WHY', value: ({ violations }) => whyText(violations), least: 20 },
+];
+
+function whyText([first, ...others]: Quarantined['violations']): string {
+  if (!first) return '';
+  return `${first.pointer} ${first.message}${others.length > 0 ? ` (and ${others.length} more)` : ''}`.trim();
+}

@@ -1,0 +1,21 @@
+/** One colour for each kind of ending, wherever it is shown. */
+import type { Style } from './terminal.ts';
+
+const STYLES: Readonly<Record<string, Style>> = {
+  completed: 'green',
+  created: 'green',
+  audited: 'green',
+  fired: 'green',
+  accepted: 'green',
+  redriven: 'green',
+  failed: 'red',
+  filter_error: 'red',
+  quarantined: 'red',
+  running: 'cyan',
+  pending: 'yellow',
+  held: 'yellow',
+  missed: 'yellow',
+  open: 'yellow',
+};
+
+export const styleOf = (status: string): Style | null => STYLES[status] ?? null;

@@ -1,0 +1,163 @@
+/** What the HTTP API answers (contract 5): the fields that are read here; others pass through untouched. */
+import { z } from 'zod';
+
+const json = z.json();
+export const jsonObject = z.record(z.string(), json);
+const text = z.string();
+const textOrNull = z.string().nullable();
+
+export const problemSchema = z.looseObject({
+  code: text,
+  title: text.optional(),
+  detail: text.optional(),
+  violations: z.array(z.looseObject({ pointer: text, message: text })).optional(),
+  event_uids: z.array(text).optional(),
+});
+
+const failureSchema = z.looseObject({ code: text, message: text, details: json.optional() });
+
+const triggerSchema = z.looseObject({
+  kind: text,
+  event_id: textOrNull.optional(),
+  event_uid: textOrNull.optional(),
+  scheduled_for: textOrNull.optional(),
+  requested_by: textOrNull.optional(),
+  reason: textOrNull.optional(),
+});
+
+export const runSchema = z.looseObject({
+  run_id: text,
+  definition_id: text,
+  definition_hash: text,
+  trigger: triggerSchema,
+  status: text,
+  task_count: z.number(),
+  sink_mode: text,
+  sink_reason: textOrNull,
+  retry_of: textOrNull,
+  temporal: z.looseObject({ workflow_id: text, run_id: textOrNull }).nullable(),
+  started_at: text,
+  finished_at: textOrNull,
+  error: failureSchema.nullable(),
+});
+
+const specSchema = z.looseObject({
+  title: text,
+  description: textOrNull.optional(),
+  labels: z.array(text).optional(),
+  priority: text.optional(),
+  target_repo: textOrNull.optional(),
+  dedupe_key: textOrNull.optional(),
+});
+
+export const taskSchema = z.looseObject({
+  idempotency_key: text,
+  run_id: text,
+  definition_id: text,
+  rule_id: text,
+  spec: specSchema,
+  dedupe_key: textOrNull,
+  status: text,
+  task_ref: textOrNull,
+  attempts: z.number(),
+  last_error: json.optional(),
+  created_at: text,
+});
+
+const ruleSchema = z.looseObject({
+  rule_id: text,
+  item: json.optional(),
+  expression: text,
+  values: jsonObject,
+  result: z.boolean().nullable(),
+});
+
+export const runDetailSchema = z.looseObject({
+  ...runSchema.shape,
+  context: jsonObject.nullable(),
+  rules: z.array(ruleSchema),
+  tasks: z.array(taskSchema),
+});
+
+export const startedSchema = z.looseObject({ run_id: text, workflow_id: text });
+
+export const dryRunSchema = z.looseObject({
+  context: jsonObject.nullable(),
+  rules: z.array(ruleSchema),
+  tasks: z.array(z.looseObject({ rule_id: text, dedupe_key: textOrNull, spec: specSchema })),
+  errors: z.array(failureSchema),
+});
+
+export const eventSchema = z.looseObject({
+  event_uid: text,
+  fate: text,
+  id: text,
+  source: text,
+  type: text,
+  time: text,
+  received_at: text,
+  subject: text,
+  stream_seq: z.number().nullable(),
+  duplicates: z.number(),
+});
+
+const decisionSchema = z.looseObject({
+  definition_id: text,
+  definition_hash: text,
+  outcome: text,
+  reason: textOrNull,
+  values: jsonObject,
+  run_id: textOrNull,
+});
+
+export const eventDetailSchema = z.looseObject({
+  ...eventSchema.shape,
+  envelope: jsonObject,
+  decisions: z.array(decisionSchema),
+});
+
+const violationSchema = z.looseObject({ pointer: text, message: text });
+
+export const quarantinedSchema = z.looseObject({
+  id: text,
+  received_at: text,
+  subject: text,
+  headers: z.record(z.string(), z.union([text, z.array(text)])).nullable(),
+  reason: text,
+  violations: z.array(violationSchema),
+  bytes_base64: text.optional(),
+  size: z.number(),
+  state: text,
+});
+
+export const redrivenSchema = z.looseObject({
+  fate: text,
+  decisions: z.array(decisionSchema.partial({ definition_hash: true, values: true, run_id: true })),
+  reason: textOrNull.optional(),
+  violations: z.array(violationSchema).optional(),
+});
+
+/** `next_cursor`: null on the last page. */
+export function pageSchema<Item extends z.ZodType>(item: Item) {
+  return z.looseObject({ items: z.array(item), next_cursor: textOrNull });
+}
+
+export type Problem = z.output<typeof problemSchema>;
+export type Failure = z.output<typeof failureSchema>;
+export type Run = z.output<typeof runSchema>;
+export type RunDetail = z.output<typeof runDetailSchema>;
+export type RuleTrace = z.output<typeof ruleSchema>;
+export type TaskSpec = z.output<typeof specSchema>;
+export type Task = z.output<typeof taskSchema>;
+export type Started = z.output<typeof startedSchema>;
+export type DryRun = z.output<typeof dryRunSchema>;
+export type EventItem = z.output<typeof eventSchema>;
+export type EventDetail = z.output<typeof eventDetailSchema>;
+export type Decision = z.output<typeof decisionSchema>;
+export type Quarantined = z.output<typeof quarantinedSchema>;
+export type Redriven = z.output<typeof redrivenSchema>;
+export type Violation = z.output<typeof violationSchema>;
+export interface Page<Item> {
+  items: Item[];
+  next_cursor: string | null;
+}

@@ -1,0 +1,161 @@
+/** activity-core's own HTTP API (contract 5) as its CLI uses it. Nothing is retried. */
+import type { z } from 'zod';
+import type { JsonObject } from '../core/json.ts';
+import { ApiProblemError, ApiUnreachableError, UnexpectedAnswerError } from './activity-core-api-errors.ts';
+import {
+  type DryRun,
+  dryRunSchema,
+  type EventDetail,
+  type EventItem,
+  eventDetailSchema,
+  eventSchema,
+  jsonObject,
+  type Page,
+  pageSchema,
+  problemSchema,
+  type Quarantined,
+  quarantinedSchema,
+  type Redriven,
+  type Run,
+  type RunDetail,
+  redrivenSchema,
+  runDetailSchema,
+  runSchema,
+  type Started,
+  startedSchema,
+  type Task,
+  taskSchema,
+} from './activity-core-api-shapes.ts';
+
+export interface ActivityCoreApiOptions {
+  /** Without a slash at its end. */
+  url: string;
+  token: string | undefined;
+}
+
+/** Query parameters by the API's names; those that are undefined are not sent. */
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** @throws ApiProblemError, ApiUnreachableError, UnexpectedAnswerError */
+export interface ActivityCoreApi {
+  readonly url: string;
+  listRuns(query: Query): Promise<Page<Run>>;
+  getRun(runId: string): Promise<RunDetail>;
+  retryRun(runId: string): Promise<Started>;
+  dryRetryRun(runId: string): Promise<DryRun>;
+  /** `body`: `event` and what else contract 5 allows; `dry_run` is set here. */
+  dryRun(definitionId: string, body: JsonObject): Promise<DryRun>;
+  listTasks(query: Query): Promise<Page<Task>>;
+  listEvents(query: Query): Promise<Page<EventItem>>;
+  getEvent(uidOrId: string): Promise<EventDetail>;
+  listQuarantine(query: Query): Promise<Page<Quarantined>>;
+  getQuarantined(id: string): Promise<Quarantined>;
+  redrive(id: string, body: { dry_run: boolean }): Promise<Redriven>;
+  /** Resolves with what the API answers. */
+  discard(id: string, body: { reason: string }): Promise<JsonObject>;
+}
+
+interface Request {
+  method: 'GET' | 'POST';
+  path: string[];
+  query?: Query;
+  body?: JsonObject;
+}
+
+const READ_TIMEOUT_MS = 30_000;
+/** Dry runs ask remote sources, which the service itself retries for two minutes. */
+const WRITE_TIMEOUT_MS = 150_000;
+
+export function createActivityCoreApi({ url, token }: ActivityCoreApiOptions): ActivityCoreApi {
+  async function ask<Schema extends z.ZodType>(schema: Schema, request: Request): Promise<z.output<Schema>> {
+    const target = addressOf(url, request);
+    const { response, body } = await exchange(url, target, request, token);
+    const answer = parseJson(body);
+    if (!response.ok) throw problemOf(url, response.status, answer);
+    const checked = schema.safeParse(answer);
+    if (!checked.success) {
+      const { path, message } = checked.error.issues[0] ?? { path: [], message: 'of another shape' };
+      throw new UnexpectedAnswerError(
+        url,
+        `${target.pathname}: ${path.join('.') || 'answer'}: ${message}`,
+        checked.error,
+      );
+    }
+    // As it came: a parsed copy would have its members in another order.
+    return answer as z.output<Schema>;
+  }
+  const read = <Schema extends z.ZodType>(schema: Schema, path: string[], query: Query = {}) =>
+    ask(schema, { method: 'GET', path, query });
+  const write = <Schema extends z.ZodType>(schema: Schema, path: string[], body: JsonObject) =>
+    ask(schema, { method: 'POST', path, body });
+
+  return {
+    url,
+    listRuns: (query) => read(pageSchema(runSchema), ['runs'], query),
+    getRun: (runId) => read(runDetailSchema, ['runs', runId]),
+    retryRun: (runId) => write(startedSchema, ['runs', runId, 'retry'], {}),
+    dryRetryRun: (runId) => write(dryRunSchema, ['runs', runId, 'retry'], { dry_run: true }),
+    dryRun: (definitionId, body) =>
+      write(dryRunSchema, ['definitions', definitionId, 'runs'], { ...body, dry_run: true }),
+    listTasks: (query) => read(pageSchema(taskSchema), ['tasks'], query),
+    listEvents: (query) => read(pageSchema(eventSchema), ['events'], query),
+    getEvent: (uidOrId) => read(eventDetailSchema, ['events', uidOrId]),
+    listQuarantine: (query) => read(pageSchema(quarantinedSchema), ['quarantine'], query),
+    getQuarantined: (id) => read(quarantinedSchema, ['quarantine', id]),
+    redrive: (id, body) => write(redrivenSchema, ['quarantine', id, 'redrive'], body),
+    discard: (id, body) => write(jsonObject, ['quarantine', id, 'discard'], body),
+  };
+}
+
+function addressOf(url: string, { path, query = {} }: Request): URL {
+  const target = new URL(`${url}/api/v1/${path.map(encodeURIComponent).join('/')}`);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) target.searchParams.set(name, String(value));
+  }
+  return target;
+}
+
+async function exchange(url: string, target: URL, { method, body }: Request, token: string | undefined) {
+  const timeout = method === 'GET' ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
+  try {
+    const response = await fetch(target, {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(body ? { 'content-type': 'application/json', 'x-requested-by': 'cli' } : {}),
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      signal: AbortSignal.timeout(timeout),
+    });
+    return { response, body: await response.text() };
+  } catch (error) {
+    throw new ApiUnreachableError(url, reasonOf(error, timeout), error);
+  }
+}
+
+function reasonOf(error: unknown, timeout: number): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return `no answer within ${timeout / 1000} s`;
+  const cause = error.cause instanceof Error ? error.cause : error;
+  const code = 'code' in cause ? String(cause.code) : '';
+  if (code === 'ECONNREFUSED') return 'connection refused';
+  if (code === 'ENOTFOUND') return 'no such host';
+  return cause.message || code;
+}
+
+/** Undefined where it is not JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function problemOf(url: string, status: number, answer: unknown): Error {
+  const problem = problemSchema.safeParse(answer);
+  if (problem.success) return new ApiProblemError(status, problem.data);
+  return new UnexpectedAnswerError(url, `it answered ${status} without a problem document`);
+}
