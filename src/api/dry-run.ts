@@ -61,7 +61,16 @@ export async function rehearseRun(input: DecideInput, resolvers: Resolvers): Pro
   };
 }
 
-export function factsOf(run: { run_id: string; definition_id: string; scheduled_for: string | null }): RunFacts {
+export function factsOf(run: {
+  run_id: string;
+  definition_id: string;
+  scheduled_for: string | null;
+}): RunFacts {
   const { run_id, definition_id, scheduled_for } = run;
-  return { run_id, definition_id, scheduled_for, date: (scheduled_for ?? new Date().toISOString()).slice(0, 10) };
+  return {
+    run_id,
+    definition_id,
+    scheduled_for,
+    date: (scheduled_for ?? new Date().toISOString()).slice(0, 10),
+  };
 }

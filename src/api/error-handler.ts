@@ -6,34 +6,50 @@ import { isTransient } from '../store/failure.ts';
 import { InvalidCursorError } from '../store/page.ts';
 import { PROBLEM_TYPE, Problem, problemBody } from './problem.ts';
 
-export async function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function handleError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const problem = toProblem(error);
   if (problem.code === 'internal') request.log.error({ err: error }, 'a request failed');
   if (problem.code === 'unavailable') request.log.warn({ err: error }, 'a request could not be answered');
   if (problem.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
   // A string passes the serializers by: a problem never fails because of a route's schemas.
-  return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problemBody(problem, request.id)));
+  return reply
+    .code(problem.status)
+    .type(PROBLEM_TYPE)
+    .send(JSON.stringify(problemBody(problem, request.id)));
 }
 
 export async function handleNotFound(request: FastifyRequest): Promise<never> {
-  throw new Problem('not_found', `${request.method} ${request.url.split('?')[0]} is not served here; see /openapi.json`);
+  throw new Problem(
+    'not_found',
+    `${request.method} ${request.url.split('?')[0]} is not served here; see /openapi.json`,
+  );
 }
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (hasZodFastifySchemaValidationErrors(error)) return invalidRequest(error.validation, error.validationContext);
+  if (hasZodFastifySchemaValidationErrors(error))
+    return invalidRequest(error.validation, error.validationContext);
   if (error instanceof InvalidCursorError) {
     const violations = [{ pointer: '/cursor', message: 'expected the next_cursor of an earlier answer' }];
     return new Problem('invalid_request', error.message, { violations });
   }
-  if (isTransient(error)) return new Problem('unavailable', 'PostgreSQL cannot be reached; try again later', { cause: error });
+  if (isTransient(error))
+    return new Problem('unavailable', 'PostgreSQL cannot be reached; try again later', { cause: error });
   const status = statusOf(error);
   const message = error instanceof Error ? error.message : '';
-  if (status === 401) return new Problem('unauthorized', `${message}; expected Authorization: Bearer <ADMIN_TOKEN>`);
+  if (status === 401)
+    return new Problem('unauthorized', `${message}; expected Authorization: Bearer <ADMIN_TOKEN>`);
   if (status === 413) return new Problem('too_large', message);
-  if (status === 415) return new Problem('invalid_request', `${message}; expected content-type: application/json`);
+  if (status === 415)
+    return new Problem('invalid_request', `${message}; expected content-type: application/json`);
   if (status !== null && status >= 400 && status < 500) return new Problem('invalid_request', message);
-  return new Problem('internal', 'the service failed; its log has the reason under request_id', { cause: error });
+  return new Problem('internal', 'the service failed; its log has the reason under request_id', {
+    cause: error,
+  });
 }
 
 type Issue = { instancePath: string; keyword: string; message?: string; params: Record<string, unknown> };
@@ -41,7 +57,9 @@ type Issue = { instancePath: string; keyword: string; message?: string; params: 
 function invalidRequest(issues: Issue[], place = 'request'): Problem {
   const violations = issues.flatMap(violationsOf);
   const found = violations.map(({ pointer, message }) => `${pointer} ${message}`.trim()).join('; ');
-  return new Problem('invalid_request', `${place === 'querystring' ? 'query' : place}: ${found}`, { violations });
+  return new Problem('invalid_request', `${place === 'querystring' ? 'query' : place}: ${found}`, {
+    violations,
+  });
 }
 
 function violationsOf({ instancePath, keyword, message = 'is not valid', params }: Issue): Violation[] {

@@ -10,7 +10,9 @@ export function storableText(longest: number) {
     .string()
     .min(1, 'expected a text that is not empty')
     .max(longest, `expected at most ${longest} characters`)
-    .refine((text) => findUnstorable(text) === null, { error: ({ input }) => findUnstorable(input)?.message });
+    .refine((text) => findUnstorable(text) === null, {
+      error: ({ input }) => findUnstorable(input)?.message,
+    });
 }
 
 export const idText = storableText(200);

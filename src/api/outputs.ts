@@ -25,10 +25,8 @@ export const ruleTrace = z.object({
 
 export const runError = z.object({ code: z.string(), message: z.string(), details: jsonObject });
 
-export const started = z
-  .object({ run_id: uuidText, workflow_id: z.string() })
-  .meta({
-    examples: [
-      { run_id: '8c1f6f0a-5f0e-5d55-9b0e-0f2a1c9f7a11', workflow_id: '8c1f6f0a-5f0e-5d55-9b0e-0f2a1c9f7a11' },
-    ],
-  });
+export const started = z.object({ run_id: uuidText, workflow_id: z.string() }).meta({
+  examples: [
+    { run_id: '8c1f6f0a-5f0e-5d55-9b0e-0f2a1c9f7a11', workflow_id: '8c1f6f0a-5f0e-5d55-9b0e-0f2a1c9f7a11' },
+  ],
+});

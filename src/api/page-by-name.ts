@@ -1,7 +1,11 @@
 /** A page of what is held in memory and ordered by its name; the same shape as the pages of a table. */
 import { InvalidCursorError, type Page, type PageRequest } from '../store/page.ts';
 
-export function pageByName<Item>(items: Item[], nameOf: (item: Item) => string, request: PageRequest): Page<Item> {
+export function pageByName<Item>(
+  items: Item[],
+  nameOf: (item: Item) => string,
+  request: PageRequest,
+): Page<Item> {
   const after = request.cursor === undefined ? '' : decodeCursor(request.cursor);
   const sorted = items.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
   const rest = sorted.filter((item) => nameOf(item) > after);

@@ -7,7 +7,13 @@ import type { Resolvers } from '../resolvers/registry.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { readEnvelopes } from '../store/events.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
-import { countRetries, findRunningOfChain, lockRun, readRunsForPrepare, type StandingRun } from '../store/runs.ts';
+import {
+  countRetries,
+  findRunningOfChain,
+  lockRun,
+  readRunsForPrepare,
+  type StandingRun,
+} from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type DryRun, factsOf, rehearseRun } from './dry-run.ts';
 import { Problem } from './problem.ts';
@@ -35,9 +41,14 @@ export function createRetries(deps: RetryDeps): Retries {
       const { failed, definition } = await findFailed(deps, id);
       refuseDisabled(definition);
       if (definition.paused) {
-        throw new Problem('definition_paused', `${failed.definition_id} is paused: ${definition.pause_reason}`);
+        throw new Problem(
+          'definition_paused',
+          `${failed.definition_id} is paused: ${definition.pause_reason}`,
+        );
       }
-      const run = await transaction(deps.pool, (client) => insertRetry(deps, client, failed, definition, requestedBy));
+      const run = await transaction(deps.pool, (client) =>
+        insertRetry(deps, client, failed, definition, requestedBy),
+      );
       return startWorkflow(deps, { run_id: run.run_id, workflow_id: run.dispatch_id });
     },
     async rehearse(id) {
@@ -45,7 +56,12 @@ export function createRetries(deps: RetryDeps): Retries {
       const event = await readEvent(deps.pool, failed);
       if (!event && failed.event_uid) {
         const message = `event ${failed.event_uid} is no longer stored`;
-        return { context: null, rules: [], tasks: [], errors: [{ code: 'event_missing', message, details: {} }] };
+        return {
+          context: null,
+          rules: [],
+          tasks: [],
+          errors: [{ code: 'event_missing', message, details: {} }],
+        };
       }
       const triggerKey = retryTriggerKey(failed.run_id, (await countRetries(deps.pool, failed.run_id)) + 1);
       const run = factsOf({ ...failed, run_id: runId(failed.definition_id, triggerKey) });
@@ -54,13 +70,20 @@ export function createRetries(deps: RetryDeps): Retries {
   };
 }
 
-async function findFailed(deps: RetryDeps, id: string): Promise<{ failed: StandingRun; definition: ActiveDefinition }> {
+async function findFailed(
+  deps: RetryDeps,
+  id: string,
+): Promise<{ failed: StandingRun; definition: ActiveDefinition }> {
   const run = (await readRunsForPrepare(deps.pool, [id])).get(id);
   if (!run) throw new Problem('not_found', `no run has the id ${id}`);
-  if (run.status !== 'failed') throw new Problem('wrong_state', `the run is ${run.status}; only a failed run can be retried`);
+  if (run.status !== 'failed')
+    throw new Problem('wrong_state', `the run is ${run.status}; only a failed run can be retried`);
   const definition = (await deps.registry.current()).find(run.definition_id);
   if (!definition) {
-    throw new Problem('definition_disabled', `${run.definition_id} is no longer declared; there is no revision to run`);
+    throw new Problem(
+      'definition_disabled',
+      `${run.definition_id} is no longer declared; there is no revision to run`,
+    );
   }
   return { failed: run, definition };
 }

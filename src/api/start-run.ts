@@ -30,13 +30,19 @@ export interface StartRunDeps {
 
 export const startRunBody = z
   .strictObject({
-    event: z.unknown().optional().meta({ type: 'object', description: 'An envelope, or a CloudEvents 1.0 JSON event' }),
+    event: z
+      .unknown()
+      .optional()
+      .meta({ type: 'object', description: 'An envelope, or a CloudEvents 1.0 JSON event' }),
     dry_run: dryRunFlag,
     model: z.boolean().default(false).describe('Dry run only: also ask the language model'),
     reason: storableText(1000).optional().describe('Why, for the record'),
     at: time.optional().describe('Dry run only: stands for the scheduled time'),
   })
-  .refine(({ at, dry_run }) => at === undefined || dry_run, { path: ['at'], error: 'expected only with dry_run' })
+  .refine(({ at, dry_run }) => at === undefined || dry_run, {
+    path: ['at'],
+    error: 'expected only with dry_run',
+  })
   .meta({
     examples: [
       {
@@ -99,7 +105,8 @@ export function findDefinition(registry: Registry, definitionId: string): Active
 }
 
 export function refuseDisabled({ definition }: ActiveDefinition): void {
-  if (!definition.enabled) throw new Problem('definition_disabled', `${definition.id} is disabled; it can only be dry-run`);
+  if (!definition.enabled)
+    throw new Problem('definition_disabled', `${definition.id} is disabled; it can only be dry-run`);
 }
 
 function decodeEvent(value: unknown): Envelope | null {
@@ -112,16 +119,26 @@ function decodeEvent(value: unknown): Envelope | null {
   throw new Problem('too_large', `the event has ${size} bytes; expected at most ${MAX_EVENT_BYTES}`);
 }
 
-function checkAgainst(active: ActiveDefinition, registry: Registry, event: Envelope | null, dedupeDays: number): void {
+function checkAgainst(
+  active: ActiveDefinition,
+  registry: Registry,
+  event: Envelope | null,
+  dedupeDays: number,
+): void {
   const { definition } = active;
   if (!event) {
     if (!definition.context_sources.some(({ type }) => type === eventPayload.type)) return;
-    throw new Problem('event_required', `${definition.id} binds the attributes of an event; send one as \`event\``);
+    throw new Problem(
+      'event_required',
+      `${definition.id} binds the attributes of an event; send one as \`event\``,
+    );
   }
   const wanted = definition.trigger.event?.type;
   if (wanted !== undefined && event.type !== wanted) {
     const message = `is ${event.type}; expected ${wanted}, which triggers ${definition.id}`;
-    throw new Problem('invalid_event', `wrong type: ${message}`, { violations: [{ pointer: '/type', message }] });
+    throw new Problem('invalid_event', `wrong type: ${message}`, {
+      violations: [{ pointer: '/type', message }],
+    });
   }
   const { attributesCheck } = registry;
   const refusal = checkEvent(event, { subject: null, attributesCheck, now: Date.now(), dedupeDays });
@@ -175,7 +192,10 @@ async function findRepeated(pool: Pool, run: StartingRun): Promise<StartedRun | 
   const standing = await findRunByTriggerKey(pool, run.definition_id, run.trigger_key);
   if (!standing) return null;
   if (`\\x${standing.request_hash?.toString('hex')}` !== run.request_hash) {
-    throw new Problem('idempotency_conflict', `this Idempotency-Key started run ${standing.run_id} with another body`);
+    throw new Problem(
+      'idempotency_conflict',
+      `this Idempotency-Key started run ${standing.run_id} with another body`,
+    );
   }
   return { run_id: standing.run_id, workflow_id: standing.workflow_id ?? standing.run_id };
 }

@@ -1,13 +1,18 @@
 /** A quarantined message once more, as if it had just come: decoded against the registry as it is now, and recorded. */
 import type { Refusal } from '../core/envelope.ts';
-import type { AppliedRegistry } from '../definitions/applied-registry.ts';
+import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { type DecisionView, listDecisions } from '../store/event-decisions.ts';
 import { readEventIds } from '../store/event-ids.ts';
 import { isPoisonousRow } from '../store/failure.ts';
 import { type Pool, type Queryable, rehearsal, transaction } from '../store/pool.ts';
-import { closeQuarantined, type LockedQuarantined, lockQuarantined, updateRefusal } from '../store/quarantined-events.ts';
+import {
+  closeQuarantined,
+  type LockedQuarantined,
+  lockQuarantined,
+  updateRefusal,
+} from '../store/quarantined-events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Candidate, decodeMessage } from './decode.ts';
@@ -45,7 +50,11 @@ interface Attempt {
 export function createRedrive(deps: RedriveDeps): Redrive {
   return async function redrive(id, { dryRun }) {
     const within = dryRun ? rehearsal : transaction;
-    const { redriven, recorded } = await within(deps.pool, (client) => attempt(deps, client, id)).catch((error: unknown) => {
+    // Read first: inside, it would wait for a second connection while it holds one.
+    const registry = await deps.registry.current();
+    const { redriven, recorded } = await within(deps.pool, (client) =>
+      attempt(deps, client, registry, id),
+    ).catch((error: unknown) => {
       if (!isPoisonousRow(error)) throw error;
       const violations = [{ pointer: '', message: `cannot be stored: ${(error as Error).message}` }];
       return within(deps.pool, (client) => refuseAgain(client, id, { reason: 'unstorable', violations }));
@@ -58,17 +67,23 @@ export function createRedrive(deps: RedriveDeps): Redrive {
   };
 }
 
-async function attempt(deps: RedriveDeps, client: Queryable, id: string): Promise<Attempt> {
+async function attempt(
+  deps: RedriveDeps,
+  client: Queryable,
+  registry: Registry,
+  id: string,
+): Promise<Attempt> {
   const row = await lockQuarantined(client, id);
   const fault = faultOf(row);
   if (fault || !row) return { redriven: fault ?? { outcome: 'not_found' }, recorded: null };
-  const registry = await deps.registry.current();
   const decoded = decodeMessage(messageOf(row), registry, deps.dedupeDays);
   if ('reason' in decoded) return refuse(client, id, decoded);
   const recorded = await recordAll(deps, client, registry, [decoded], []);
-  if (recorded.accepted.length === 0 && !(await isRepetition(client, decoded))) return refuse(client, id, conflictOf(decoded));
+  if (recorded.accepted.length === 0 && !(await isRepetition(client, decoded)))
+    return refuse(client, id, conflictOf(decoded));
   await closeQuarantined(client, id, { state: 'redriven', reason: null, event_uid: decoded.event_uid });
-  if (recorded.accepted.length === 0) return { redriven: { outcome: 'redriven', fate: 'duplicate', decisions: [] }, recorded };
+  if (recorded.accepted.length === 0)
+    return { redriven: { outcome: 'redriven', fate: 'duplicate', decisions: [] }, recorded };
   const decisions = await listDecisions(client, decoded.event_uid);
   const fate = decisions.length > 0 ? 'accepted' : 'unmatched';
   return { redriven: { outcome: 'redriven', fate, decisions }, recorded };
@@ -88,7 +103,13 @@ function faultOf(row: LockedQuarantined | null): Redriven | null {
 async function refuse(client: Queryable, id: string, { reason, violations }: Refusal): Promise<Attempt> {
   const kept = violations.slice(0, 100);
   await updateRefusal(client, id, reason, kept);
-  const redriven: Redriven = { outcome: 'redriven', fate: 'quarantined', decisions: [], reason, violations: kept };
+  const redriven: Redriven = {
+    outcome: 'redriven',
+    fate: 'quarantined',
+    decisions: [],
+    reason,
+    violations: kept,
+  };
   return { redriven, recorded: null };
 }
 
@@ -100,10 +121,19 @@ async function isRepetition(client: Queryable, { event_uid, content_hash }: Cand
 
 function conflictOf({ event_uid, envelope }: Candidate): Refusal {
   const what = `event ${event_uid} (id ${envelope.id} from ${envelope.source}) was accepted with another type or other attributes`;
-  return { reason: 'id_conflict', violations: [{ pointer: '/id', message: `${what}; send changed content under a new id` }] };
+  return {
+    reason: 'id_conflict',
+    violations: [{ pointer: '/id', message: `${what}; send changed content under a new id` }],
+  };
 }
 
-function messageOf({ subject, headers, bytes, stream_seq, stream_timestamp }: LockedQuarantined): ReceivedMessage {
+function messageOf({
+  subject,
+  headers,
+  bytes,
+  stream_seq,
+  stream_timestamp,
+}: LockedQuarantined): ReceivedMessage {
   return { subject, headers, bytes, stream_seq, stream_timestamp, redelivered: false };
 }
 
@@ -111,7 +141,10 @@ function messageOf({ subject, headers, bytes, stream_seq, stream_timestamp }: Lo
 async function start({ startDispatch, logger }: RedriveDeps, dispatchIds: string[]): Promise<void> {
   for (const dispatchId of dispatchIds) {
     await startDispatch(dispatchId).catch((error: unknown) => {
-      logger.warn({ err: error, dispatch_id: dispatchId }, 'a redriven dispatch is recorded and starts later');
+      logger.warn(
+        { err: error, dispatch_id: dispatchId },
+        'a redriven dispatch is recorded and starts later',
+      );
     });
   }
 }

@@ -23,8 +23,11 @@ export async function readDevFile(stateDir: string): Promise<DevFile | null> {
   try {
     return devFileSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw new UsageError(`${file} is damaged; remove it, or start \`npm run dev\` again, which writes it anew`, {
-      cause: error,
-    });
+    throw new UsageError(
+      `${file} is damaged; remove it, or start \`npm run dev\` again, which writes it anew`,
+      {
+        cause: error,
+      },
+    );
   }
 }

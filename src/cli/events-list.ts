@@ -22,7 +22,14 @@ export function addEventsList(events: Command, cli: Cli): void {
     .option('--source <source>', 'only from this source')
     .action(async (options: Options) => {
       const { type, fate, id, source, limit, cursor } = options;
-      const page = await (await connectApi(cli, options)).listEvents({ type, fate, id, source, limit, cursor });
+      const page = await (await connectApi(cli, options)).listEvents({
+        type,
+        fate,
+        id,
+        source,
+        limit,
+        cursor,
+      });
       printList(cli.terminal, { page, columns: COLUMNS, empty: EMPTY, json: options.json });
       cli.end(0);
     });

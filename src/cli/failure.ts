@@ -25,7 +25,8 @@ export function tellFailure(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof UnexpectedAnswerError) {
     return tell(terminal, `${error.message}; name another address with --api or ACTIVITY_CORE_API`);
   }
-  if (error instanceof UsageError || error instanceof ConfigurationError) return tell(terminal, error.message);
+  if (error instanceof UsageError || error instanceof ConfigurationError)
+    return tell(terminal, error.message);
   terminal.warn(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return 1;
 }
@@ -41,6 +42,7 @@ function tellProblem(error: ApiProblemError, terminal: Terminal): ExitCode {
     terminal.warn(`  ${printable(pointer) || '(whole)'}: ${printable(message)}`);
   }
   for (const uid of error.eventUids) terminal.warn(`  ${printable(uid)}`);
-  if (error.code === 'unauthorized') terminal.warn('  set ADMIN_TOKEN, or ADMIN_TOKEN_FILE, to the token of that API');
+  if (error.code === 'unauthorized')
+    terminal.warn('  set ADMIN_TOKEN, or ADMIN_TOKEN_FILE, to the token of that API');
   return error.status >= 500 || BAD_USE.has(error.code) ? 2 : 1;
 }

@@ -25,10 +25,12 @@ export function withPage(command: Command): Command {
 }
 
 export function printList<Row>(terminal: Terminal, { page, columns, empty, json }: List<Row>): void {
-  if (json) return printJson(terminal, page);
-  if (page.items.length === 0) return terminal.print(empty);
-  printTable(terminal, columns, page.items);
-  if (page.next_cursor) terminal.print(terminal.style('dim', `more: --cursor ${page.next_cursor}`));
+  if (json) printJson(terminal, page);
+  else if (page.items.length === 0) terminal.print(empty);
+  else {
+    printTable(terminal, columns, page.items);
+    if (page.next_cursor) terminal.print(terminal.style('dim', `more: --cursor ${page.next_cursor}`));
+  }
 }
 
 function parseLimit(text: string): number {

@@ -28,7 +28,12 @@ export function addRunsList(runs: Command, cli: Cli): void {
       ]),
     )
     .addOption(
-      new Option('--trigger <kind>', 'only started by this').choices(['event', 'schedule', 'manual', 'retry']),
+      new Option('--trigger <kind>', 'only started by this').choices([
+        'event',
+        'schedule',
+        'manual',
+        'retry',
+      ]),
     )
     .option('--event-id <id>', "only of the event with this id (the envelope's)")
     .option('--since <time>', 'only started since: RFC 3339, or a while ago (30m, 2h, 7d)')

@@ -22,7 +22,11 @@ export function parseMoment(option: string, text: string, now: Date): string {
   return parseTime(option, text, 'a time like 2026-11-20T08:15:00Z, or a while ago like 30m, 2h or 7d');
 }
 
-export function parseTime(option: string, text: string, expected = 'a time like 2026-11-20T08:15:00Z'): string {
+export function parseTime(
+  option: string,
+  text: string,
+  expected = 'a time like 2026-11-20T08:15:00Z',
+): string {
   const time = RFC_3339.test(text) ? new Date(text) : null;
   if (time && !Number.isNaN(time.getTime()) && isInCalendar(text)) return time.toISOString();
   throw new UsageError(`${option} is \`${text}\`; expected ${expected}`);
@@ -31,7 +35,12 @@ export function parseTime(option: string, text: string, expected = 'a time like 
 /** `2026-11-20 08:15:00Z`; what is no time stays as it is. */
 export function shortTime(time: string): string {
   const at = new Date(time);
-  return Number.isNaN(at.getTime()) ? time : at.toISOString().replace('T', ' ').replace(/\.\d+Z$/, 'Z');
+  return Number.isNaN(at.getTime())
+    ? time
+    : at
+        .toISOString()
+        .replace('T', ' ')
+        .replace(/\.\d+Z$/, 'Z');
 }
 
 /** `40 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`. */
@@ -47,7 +56,8 @@ export function timeBetween(start: string, end: string): string {
 
 function durationOf(text: string): number {
   let total = 0;
-  for (const [, count = '0', unit = 's'] of text.matchAll(/(\d+)([smhdw])/g)) total += Number(count) * (MS[unit] ?? 0);
+  for (const [, count = '0', unit = 's'] of text.matchAll(/(\d+)([smhdw])/g))
+    total += Number(count) * (MS[unit] ?? 0);
   return total;
 }
 

@@ -1,0 +1,112 @@
+/** The HTTP app: routes and plugins, apart from whoever listens. Tests call `inject()`. */
+import { randomUUID } from 'node:crypto';
+import bearerAuth from '@fastify/bearer-auth';
+import helmet from '@fastify/helmet';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { StartDispatch } from '../bridge/dispatch.ts';
+import type { AppliedRegistry } from '../definitions/applied-registry.ts';
+import type { Resolvers } from '../resolvers/registry.ts';
+import type { DecideSinkMode } from '../sinks/sink-mode.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { definitionRoutes } from './definitions.ts';
+import { handleError, handleNotFound } from './error-handler.ts';
+import { eventTypeRoutes } from './event-types.ts';
+import { eventRoutes } from './events.ts';
+import { type HealthDeps, healthRoutes } from './health.ts';
+import { openApiRoutes, registerOpenApi } from './openapi.ts';
+import { quarantineRoutes } from './quarantine.ts';
+import { runRoutes } from './runs.ts';
+import { taskRoutes } from './tasks.ts';
+
+const BODY_LIMIT = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** An event's id may have 200 characters, each of up to 9 when it is percent-encoded. */
+const LONGEST_PARAM = 1800;
+
+export interface ApiDeps extends HealthDeps {
+  registry: AppliedRegistry;
+  resolvers: Resolvers;
+  sinkMode: DecideSinkMode;
+  startDispatch: StartDispatch;
+  logger: Logger;
+  adminToken: string | undefined;
+  dedupeDays: number;
+  /** Every role serves health, metrics and the OpenAPI document; only `api` serves `/api`. */
+  roles: readonly string[];
+}
+
+/** A new resource is a file and a line here. */
+const RESOURCES: ((deps: ApiDeps) => FastifyPluginAsyncZod)[] = [
+  definitionRoutes,
+  runRoutes,
+  taskRoutes,
+  eventRoutes,
+  quarantineRoutes,
+  eventTypeRoutes,
+];
+
+export function createApp(deps: ApiDeps): FastifyInstance {
+  const logger: FastifyBaseLogger = deps.logger.child({ component: 'api' });
+  const app = fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: false,
+    routerOptions: { maxParamLength: LONGEST_PARAM },
+  });
+  acceptJsonOnly(app);
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler(handleNotFound);
+  app.register(helmet);
+  registerOpenApi(app);
+  app.register(async (scope) => {
+    useZod(scope);
+    scope.register(healthRoutes(deps));
+    scope.register(openApiRoutes);
+  });
+  if (deps.roles.includes('api')) app.register((scope) => serveApi(scope, deps), { prefix: '/api' });
+  return app;
+}
+
+async function serveApi(scope: FastifyInstance, deps: ApiDeps): Promise<void> {
+  useZod(scope);
+  if (deps.adminToken !== undefined) await requireToken(scope, deps.adminToken);
+  // Of its own, so that it stands behind the token too: without one, nobody learns what is here.
+  scope.setNotFoundHandler(handleNotFound);
+  for (const routes of RESOURCES) scope.register(routes(deps), { prefix: '/v1' });
+}
+
+async function requireToken(scope: FastifyInstance, token: string): Promise<void> {
+  await scope.register(bearerAuth, {
+    keys: [token],
+    addHook: false,
+    specCompliance: 'rfc6749',
+    verifyErrorLogLevel: 'debug',
+  });
+  const verify = scope.verifyBearerAuth;
+  if (!verify) throw new Error('@fastify/bearer-auth did not decorate the scope');
+  scope.addHook('onRequest', verify);
+}
+
+/** In a scope: set on the app, they would break plugins whose routes have JSON Schemas. */
+function useZod(scope: FastifyInstance): void {
+  scope.setValidatorCompiler(validatorCompiler);
+  scope.setSerializerCompiler(serializerCompiler);
+}
+
+/** A page elsewhere cannot send JSON without asking first, a form or plain text it could. No body at all is `{}`. */
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeContentTypeParser('text/plain');
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, String(body), done);
+  });
+  app.addHook('preValidation', async (request) => {
+    if (request.body === undefined && request.routeOptions.schema?.body) request.body = {};
+  });
+}

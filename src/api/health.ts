@@ -1,0 +1,107 @@
+/** Health and metrics: open to everybody, served by every role. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Pool } from '../store/pool.ts';
+import { countPendingTasks } from '../store/task-spawn-log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { timestamp } from './outputs.ts';
+
+export interface HealthDeps {
+  pool: Pool;
+  metrics: Metrics;
+  /** `postgres`, `nats`, `temporal`, `definitions` → its state. */
+  checks: () => Promise<Record<string, { ok: boolean; message: string }>>;
+  /** Prometheus text of the Temporal SDK; '' where there is none or it cannot be had. */
+  temporalMetrics: () => Promise<string>;
+}
+
+const readiness = z.object({
+  status: z.enum(['ready', 'not_ready']),
+  checks: z.record(z.string(), z.object({ ok: z.boolean(), message: z.string() })),
+  expectations_breached: z.array(
+    z.object({
+      definition_id: z.string(),
+      run_every: z.string(),
+      last_completed_at: timestamp.nullable(),
+      since: timestamp,
+    }),
+  ),
+});
+
+const ok = { ok: true, message: 'ok' };
+const readyExample = {
+  status: 'ready',
+  checks: { postgres: ok, nats: ok, temporal: ok, definitions: ok },
+  expectations_breached: [],
+};
+const notReadyExample = {
+  ...readyExample,
+  status: 'not_ready',
+  checks: { ...readyExample.checks, nats: { ok: false, message: 'not connected' } },
+};
+
+const tags = ['health'];
+
+export function healthRoutes({ pool, metrics, checks, temporalMetrics }: HealthDeps): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get(
+      '/healthz',
+      {
+        schema: {
+          summary: 'Is the process alive',
+          description: 'Answers as long as the process does.',
+          tags,
+          security: [],
+          response: { 200: z.object({ status: z.literal('ok') }).meta({ examples: [{ status: 'ok' }] }) },
+        },
+      },
+      async () => ({ status: 'ok' as const }),
+    );
+
+    app.get(
+      '/readyz',
+      {
+        schema: {
+          summary: 'Can the process work',
+          description: '503 while one of the checks fails. A breached expectation alone stays 200.',
+          tags,
+          security: [],
+          response: {
+            200: readiness.meta({ examples: [readyExample] }),
+            503: readiness.meta({ examples: [notReadyExample] }),
+          },
+        },
+      },
+      async (_request, reply) => {
+        const found = await checks();
+        const isReady = Object.values(found).every((check) => check.ok);
+        const status = isReady ? ('ready' as const) : ('not_ready' as const);
+        return reply.code(isReady ? 200 : 503).send({ status, checks: found, expectations_breached: [] });
+      },
+    );
+
+    app.get(
+      '/metrics',
+      {
+        schema: {
+          summary: 'Metrics',
+          description: 'Prometheus text of the process, the Temporal SDK’s included.',
+          tags,
+          security: [],
+          response: {
+            200: { description: 'Prometheus text', content: { 'text/plain': { schema: z.string() } } },
+          },
+        },
+      },
+      async (request, reply) => {
+        await countPendingTasks(pool).then(
+          (pending) => metrics.outboxPending.set(pending),
+          // Metrics matter most while something is away: the gauge keeps its last value.
+          (error: unknown) => request.log.warn({ err: error }, 'the outbox could not be counted'),
+        );
+        const [own, temporal] = await Promise.all([metrics.registry.metrics(), temporalMetrics()]);
+        return reply.type(metrics.registry.contentType).send(temporal ? `${own}\n${temporal}` : own);
+      },
+    );
+  };
+}

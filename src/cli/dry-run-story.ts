@@ -1,0 +1,34 @@
+/** What a dry run would do, for `dry-run` and `runs retry --dry-run`. */
+import type { DryRun } from '../clients/activity-core-api-shapes.ts';
+import { type Cli, type ExitCode, printJson } from './cli.ts';
+import { count, failureLines, indent, ruleLines, taskLines } from './details.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The exit code: 1 where it would fail. */
+export function printDryRun({ terminal }: Cli, dryRun: DryRun, json: boolean | undefined): ExitCode {
+  if (json) printJson(terminal, dryRun);
+  else terminal.print(dryRunStory(terminal, dryRun).join('\n'));
+  return dryRun.errors.length === 0 ? 0 : 1;
+}
+
+function dryRunStory(terminal: Terminal, { rules, tasks, errors }: DryRun): string[] {
+  const made = tasks.length === 0 ? 'no task' : count(tasks.length, 'task');
+  const verdict =
+    errors.length === 0
+      ? terminal.style('green', `It would complete, with ${made}.`)
+      : terminal.style('red', 'It would fail, and no task would go out.');
+  return [
+    `Dry run: nothing was written or sent. ${verdict}`,
+    ...(rules.length > 0 ? ['', 'Rules', ...indent(rules.flatMap((rule) => ruleLines(terminal, rule)))] : []),
+    ...(tasks.length > 0
+      ? [
+          '',
+          'Tasks',
+          ...indent(tasks.flatMap(({ rule_id, spec }) => taskLines(terminal, `by ${rule_id}`, spec))),
+        ]
+      : []),
+    ...(errors.length > 0
+      ? ['', 'Errors', ...indent(errors.flatMap((error) => failureLines(terminal, error)))]
+      : []),
+  ];
+}

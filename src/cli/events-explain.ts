@@ -1,0 +1,103 @@
+/** `events explain`: the whole story of one event: its decisions, their reasons, their runs, and the tasks of these. */
+import type { Command } from 'commander';
+import type { ActivityCoreApi } from '../clients/activity-core-api.ts';
+import type { Decision, EventDetail, RunDetail } from '../clients/activity-core-api-shapes.ts';
+import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
+import { count, failureLines, fieldLines, indent, ruleLines, valueLines } from './details.ts';
+import { printable } from './printable.ts';
+import { runState, runTaskLines, startText } from './runs-show.ts';
+import { styleOf } from './status-style.ts';
+import type { Terminal } from './terminal.ts';
+import { shortTime } from './time.ts';
+
+export function addEventsExplain(events: Command, cli: Cli): void {
+  apiCommand(
+    events,
+    'explain <event>',
+    'what became of one event (its id or event_uid), and why; --json adds its runs to the event',
+  ).action(async (uidOrId: string, options: ApiOptions) => {
+    const api = await connectApi(cli, options);
+    const event = await api.getEvent(uidOrId);
+    const runs = await readRuns(api, event);
+    if (options.json) printJson(cli.terminal, { ...event, runs });
+    else cli.terminal.print(eventStory(cli.terminal, event, runs).join('\n'));
+    cli.end(0);
+  });
+}
+
+/** Oldest first: the runs that were decided, and the retries of these. */
+async function readRuns(api: ActivityCoreApi, event: EventDetail): Promise<RunDetail[]> {
+  const listed = await api.listRuns({ event_id: event.id, limit: 500 });
+  const ofThisEvent = listed.items.filter(
+    ({ trigger }) => (trigger.event_uid ?? event.event_uid) === event.event_uid,
+  );
+  const decided = event.decisions.flatMap(({ run_id }) => run_id ?? []);
+  const runIds = new Set([...decided, ...ofThisEvent.map(({ run_id }) => run_id)]);
+  const runs: RunDetail[] = [];
+  for (const runId of runIds) runs.push(await api.getRun(runId));
+  return runs.sort((a, b) => a.started_at.localeCompare(b.started_at));
+}
+
+function eventStory(terminal: Terminal, event: EventDetail, runs: RunDetail[]): string[] {
+  const head = fieldLines(terminal, [
+    ['type', event.type],
+    ['time', `${shortTime(event.time)}, received ${shortTime(event.received_at)}`],
+    ['subject', event.stream_seq === null ? event.subject : `${event.subject}, message ${event.stream_seq}`],
+    ['event_uid', event.event_uid],
+    ['repeated', event.duplicates > 0 ? repeatedText(event.duplicates) : null],
+  ]);
+  const style = styleOf(event.fate);
+  return [
+    `event ${printable(event.id)} from ${printable(event.source)} ${style ? terminal.style(style, event.fate) : event.fate}`,
+    ...indent(head),
+    '',
+    ...(event.decisions.length === 0 ? [undecidedText(event)] : []),
+    ...event.decisions.flatMap((decision) => decisionStory(terminal, decision, runs)),
+  ];
+}
+
+function repeatedText(duplicates: number): string {
+  return `it came ${count(duplicates, 'more time')}, and was not run again`;
+}
+
+function undecidedText({ type }: EventDetail): string {
+  return `No definition was enabled for ${printable(type)} when it came, so nothing ran. \`activity-core definitions validate\` lists those of this folder.`;
+}
+
+const OUTCOMES: Readonly<Record<string, string>> = {
+  fired: 'it ran',
+  filtered: 'its filter said no, so it did not run',
+  held: 'its filter let the event through, but the definition is paused; it waits for the resume',
+  discarded: 'it was held while the definition was paused, and then dropped',
+  filter_error: 'its filter could not be evaluated, so its run failed',
+};
+
+function decisionStory(terminal: Terminal, decision: Decision, allRuns: RunDetail[]): string[] {
+  const { definition_id, outcome, reason, values } = decision;
+  const runs = allRuns.filter((run) => run.definition_id === definition_id);
+  const style = styleOf(outcome);
+  const shown = style ? terminal.style(style, outcome) : outcome;
+  return [
+    `${terminal.style('bold', printable(definition_id))} ${shown}: ${OUTCOMES[outcome] ?? ''}`,
+    ...indent(reason ? [`because of: ${printable(reason)}`] : []),
+    ...indent(
+      Object.keys(values).length > 0 ? ['its filter read:', ...indent(valueLines(terminal, values))] : [],
+    ),
+    ...indent(runs.flatMap((run) => runLines(terminal, run))),
+    '',
+  ];
+}
+
+function runLines(terminal: Terminal, run: RunDetail): string[] {
+  const retry = run.retry_of ? `, a retry of ${run.retry_of}` : '';
+  const tasks = run.tasks.length > 0 ? runTaskLines(terminal, run) : ['made no task'];
+  return [
+    `run ${run.run_id} ${runState(terminal, run)}${retry}`,
+    ...indent([
+      `started ${startText(run)}, ${run.sink_mode}`,
+      ...(run.error ? failureLines(terminal, run.error) : []),
+      ...run.rules.flatMap((rule) => ruleLines(terminal, rule)),
+      ...tasks,
+    ]),
+  ];
+}

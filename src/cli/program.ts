@@ -1,0 +1,145 @@
+/** Every command, wired. A new one is a file and a line here. Rooms that are slow to load are loaded by their command alone. */
+import { readdir } from 'node:fs/promises';
+import { Argument, Command } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { Cli } from './cli.ts';
+import { addDemo } from './demo.ts';
+import { addDryRun } from './dry-run.ts';
+import { addEventsExplain } from './events-explain.ts';
+import { addEventsList } from './events-list.ts';
+import { addPublish } from './publish.ts';
+import { addQuarantineDiscard } from './quarantine-discard.ts';
+import { addQuarantineList } from './quarantine-list.ts';
+import { addQuarantineRedrive } from './quarantine-redrive.ts';
+import { addQuarantineShow } from './quarantine-show.ts';
+import { addRunsList } from './runs-list.ts';
+import { addRunsRetry } from './runs-retry.ts';
+import { addRunsShow } from './runs-show.ts';
+import { addTasksList } from './tasks-list.ts';
+import { UsageError } from './usage-error.ts';
+
+export function createProgram(cli: Cli): Command {
+  const program = new Command('activity-core')
+    .description('Turns schedules and NATS events into audited decisions and task specs.')
+    .version(packageJson.version)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => cli.terminal.print(text.trimEnd()),
+      writeErr: (text) => cli.terminal.warn(text.trimEnd()),
+      getOutHelpWidth: () => cli.terminal.columns ?? 100,
+      getErrHelpWidth: () => cli.terminal.columns ?? 100,
+    })
+    .showHelpAfterError('(--help tells how it is used)');
+
+  addDev(program, cli);
+  addServe(program, cli);
+  addMigrate(program, cli);
+  addDefinitions(program, cli);
+  addDryRun(program, cli);
+  addPublish(program, cli);
+
+  const runs = program.command('runs').description('what ran, and why');
+  addRunsList(runs, cli);
+  addRunsShow(runs, cli);
+  addRunsRetry(runs, cli);
+
+  addTasksList(program.command('tasks').description('what runs asked for'), cli);
+
+  const events = program.command('events').description('what was received');
+  addEventsList(events, cli);
+  addEventsExplain(events, cli);
+
+  const quarantine = program.command('quarantine').description('what was refused');
+  addQuarantineList(quarantine, cli);
+  addQuarantineShow(quarantine, cli);
+  addQuarantineRedrive(quarantine, cli);
+  addQuarantineDiscard(quarantine, cli);
+
+  addDemo(program, cli);
+  return program;
+}
+
+function addDev(program: Command, cli: Cli): void {
+  program
+    .command('dev')
+    .description('start real servers and activity-core on this machine, until Ctrl-C')
+    .option('--state-dir <dir>', 'where data is kept (default: .activity-core)')
+    .option('--ephemeral', 'in a temporary folder, which is removed at the end')
+    .action(async ({ stateDir, ephemeral }: { stateDir?: string; ephemeral?: boolean }) => {
+      if (stateDir && ephemeral) await refuseFull(stateDir);
+      const { devCommand } = await import('./dev.ts');
+      cli.end(await devCommand({ stateDir: stateDir ?? null, ephemeral: ephemeral === true }));
+    });
+}
+
+function addServe(program: Command, cli: Cli): void {
+  program
+    .command('serve')
+    .description('run activity-core against servers that run elsewhere')
+    .option('--roles <roles>', 'which parts of it, with commas', 'worker,subscriber,api')
+    .action(async (options: { roles: string }) => {
+      const { serveCommand } = await import('./serve.ts');
+      cli.end(await serveCommand(options));
+    });
+}
+
+function addMigrate(program: Command, cli: Cli): void {
+  program
+    .command('migrate')
+    .description('bring the database to this version')
+    .action(async () => {
+      const { migrateCommand } = await import('./migrate.ts');
+      cli.end(await migrateCommand());
+    });
+}
+
+function addDefinitions(program: Command, cli: Cli): void {
+  const definitions = program.command('definitions').description('ActivityDefinitions and event types');
+  const { print } = cli.terminal;
+  definitions
+    .command('validate [paths...]')
+    .description('check files or folders (default: DEFINITIONS_DIR); needs no server')
+    .option('--json', 'print what was found as JSON')
+    .action(async (paths: string[], options: { json?: boolean }) => {
+      const { validateCommand } = await import('./definitions-validate.ts');
+      const { createResolvers } = await import('../resolvers/registry.ts');
+      const { DEFINITIONS_DIR: definitionsDir } = cli.readConfig();
+      const json = options.json === true;
+      cli.end(await validateCommand({ paths, definitionsDir, json, resolvers: createResolvers(), print }));
+    });
+  definitions
+    .command('schema')
+    .description('the JSON Schema that editors check files against')
+    .addArgument(
+      new Argument('[kind]').choices(['activity-definition', 'event-type']).default('activity-definition'),
+    )
+    .action(async (kind: 'activity-definition' | 'event-type') => {
+      const { schemaCommand } = await import('./definitions-schema.ts');
+      const { createResolvers } = await import('../resolvers/registry.ts');
+      schemaCommand({ kind, resolvers: createResolvers(), print });
+      cli.end(0);
+    });
+  definitions
+    .command('apply')
+    .description('make the files of DEFINITIONS_DIR the applied ones')
+    .option('--json', 'print what was done as JSON')
+    .action(async (options: { json?: boolean }) => {
+      const { applyCommand } = await import('./definitions-apply.ts');
+      cli.end(await applyCommand({ json: options.json === true }));
+    });
+}
+
+/** The folder is removed at the end: it must not be one that somebody needs. */
+async function refuseFull(stateDir: string): Promise<void> {
+  let entries: string[];
+  try {
+    entries = await readdir(stateDir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new UsageError(`--state-dir ${stateDir} is no folder`, { cause: error });
+  }
+  if (entries.length === 0) return;
+  throw new UsageError(
+    `--ephemeral removes its folder at the end, and ${stateDir} is not empty; name an empty or new one, or leave --ephemeral out`,
+  );
+}

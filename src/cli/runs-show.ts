@@ -1,0 +1,73 @@
+/** `runs show` */
+import type { Command } from 'commander';
+import type { Run, RunDetail } from '../clients/activity-core-api-shapes.ts';
+import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
+import { failureLines, fieldLines, indent, ruleLines, taskLines, valueLines } from './details.ts';
+import { triggerText } from './runs-list.ts';
+import { styleOf } from './status-style.ts';
+import type { Terminal } from './terminal.ts';
+import { shortTime, timeBetween } from './time.ts';
+
+export function addRunsShow(runs: Command, cli: Cli): void {
+  apiCommand(runs, 'show <run_id>', 'one run: what started it, what it read, decided and made').action(
+    async (runId: string, options: ApiOptions) => {
+      const run = await (await connectApi(cli, options)).getRun(runId);
+      if (options.json) printJson(cli.terminal, run);
+      else cli.terminal.print(runStory(cli.terminal, run).join('\n'));
+      cli.end(0);
+    },
+  );
+}
+
+function runStory(terminal: Terminal, run: RunDetail): string[] {
+  const { trigger } = run;
+  const head = fieldLines(terminal, [
+    ['definition', `${run.definition_id} (revision ${run.definition_hash.slice(0, 12)})`],
+    ['trigger', triggerText(trigger)],
+    ['reason', trigger.reason ?? null],
+    ['requested by', trigger.requested_by ?? null],
+    ['event', trigger.event_uid ?? null],
+    ['started', startText(run)],
+    ['sink', run.sink_reason ? `${run.sink_mode}: ${run.sink_reason}` : run.sink_mode],
+    ['retry of', run.retry_of],
+    ['workflow', run.temporal?.workflow_id ?? null],
+  ]);
+  return [
+    `run ${run.run_id} ${runState(terminal, run)}`,
+    ...indent(head),
+    ...(run.error ? ['', 'Why it failed', ...indent(failureLines(terminal, run.error))] : []),
+    ...section('What it read', run.context ? valueLines(terminal, contextOf(run.context)) : []),
+    ...section(
+      'Rules',
+      run.rules.flatMap((rule) => ruleLines(terminal, rule)),
+    ),
+    ...section('Tasks', runTaskLines(terminal, run)),
+    ...(run.status === 'failed'
+      ? ['', `Once the cause is mended: activity-core runs retry ${run.run_id}`]
+      : []),
+  ];
+}
+
+export function runState(terminal: Terminal, { status }: Run): string {
+  const style = styleOf(status);
+  return style ? terminal.style(style, status) : status;
+}
+
+export function startText({ started_at, finished_at }: Run): string {
+  const took = finished_at ? `took ${timeBetween(started_at, finished_at)}` : 'not finished';
+  return `${shortTime(started_at)}, ${took}`;
+}
+
+export function runTaskLines(terminal: Terminal, { tasks }: RunDetail): string[] {
+  return tasks.flatMap((task) =>
+    taskLines(terminal, task.task_ref ? `${task.status} ${task.task_ref}` : task.status, task.spec),
+  );
+}
+
+function contextOf(context: RunDetail['context'] & object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(context).map(([name, value]) => [`context.${name}`, value]));
+}
+
+function section(title: string, lines: string[]): string[] {
+  return ['', title, ...indent(lines.length > 0 ? lines : ['none'])];
+}

@@ -1,0 +1,60 @@
+/** What is measured: the whole service as a process of its own, and ways to feed and to watch it. */
+import { jetstream } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { pino } from 'pino';
+import { applyFolder } from '../../src/definitions/apply-folder.ts';
+import type { Servers } from '../../src/dev/servers.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { createPool, type Pool } from '../../src/store/pool.ts';
+import { spawnService } from '../setup/service-process.ts';
+
+export interface Subject extends AsyncDisposable {
+  pool: Pool;
+  nats: NatsConnection;
+  publish(id: string, successRate: number): Promise<unknown>;
+  countRuns(): Promise<number>;
+}
+
+export async function openSubject(servers: Servers): Promise<Subject> {
+  const pool = createPool(servers.database_url, pino({ level: 'silent' }), 3);
+  await migrate(pool, 'migrations');
+  await applyFolder(pool, 'definitions');
+  const { database_url, nats_url, temporal_address } = servers;
+  const environment = {
+    DATABASE_URL: database_url,
+    NATS_URL: nats_url,
+    TEMPORAL_ADDRESS: temporal_address,
+    LOG_LEVEL: 'info',
+  };
+  const service = await spawnService({ environment });
+  await service.ready();
+  const nats = await connect({ servers: nats_url });
+  const js = jetstream(nats);
+  return {
+    pool,
+    nats,
+    publish(id, successRate) {
+      const attributes = {
+        agent: 'coach',
+        project: 'kaizen-agentic',
+        summary: { success_rate: successRate },
+      };
+      const event = {
+        id,
+        type: 'kaizen.metrics.recorded',
+        source: 'bench',
+        time: new Date().toISOString(),
+        attributes,
+      };
+      return js.publish('activity.kaizen.metrics.recorded', JSON.stringify(event));
+    },
+    async countRuns() {
+      return (await pool.query('SELECT count(*) AS n FROM activity_runs')).rows[0].n;
+    },
+    async [Symbol.asyncDispose]() {
+      await nats.close();
+      await service.stop();
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,3 @@
+export async function noOp(): Promise<void> {
+  await Promise.resolve();
+}
