@@ -49,7 +49,7 @@ type Check = { ok: boolean; message: string };
 
 const STEP_BOUND_MS = 20_000;
 const FLUSH_GRACE_MS = 8_000;
-const RETRY_MS = 500;
+const RETRY_MS = 200;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, roles, logger } = options;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import bearerAuth from '@fastify/bearer-auth';
 import helmet from '@fastify/helmet';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { StartDispatch } from '../bridge/dispatch.ts';
 import type { AppliedRegistry } from '../definitions/applied-registry.ts';
@@ -50,7 +50,7 @@ export function createApp(deps: ApiDeps): FastifyInstance {
   const logger: FastifyBaseLogger = deps.logger.child({ component: 'api' });
   const app = fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: () => randomUUID(),
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,

@@ -88,9 +88,8 @@ export function healthRoutes({ pool, metrics, checks, temporalMetrics }: HealthD
           description: 'Prometheus text of the process, the Temporal SDK’s included.',
           tags,
           security: [],
-          response: {
-            200: { description: 'Prometheus text', content: { 'text/plain': { schema: z.string() } } },
-          },
+          produces: ['text/plain'],
+          response: { 200: z.string().meta({ examples: ['activity_core_outbox_pending 0'] }) },
         },
       },
       async (request, reply) => {

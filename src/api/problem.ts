@@ -50,7 +50,7 @@ const violationSchema = z.object({
   message: z.string(),
 });
 
-export const problemSchema = z
+export const problemShape = z
   .object({
     type: z.literal('about:blank'),
     title: z.string(),
@@ -61,7 +61,9 @@ export const problemSchema = z
     event_uids: z.array(z.string()).optional().describe('With `ambiguous_id`'),
     request_id: z.string().optional().describe('With `internal`: stands in the log'),
   })
-  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
+  .describe('RFC 9457 problem details');
+/** Under its id, routes refer to it instead of repeating it. */
+export const problemSchema = problemShape.meta({ id: 'Problem' });
 
 export type ProblemBody = z.output<typeof problemSchema>;
 

@@ -14,7 +14,7 @@ import { nanos } from '@nats-io/transport-node';
 import { MAX_EVENT_BYTES, SUBJECT_PREFIX } from '../core/envelope.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
-export const ACK_WAIT_MS = 30_000;
+export const ACK_WAIT_MS = 15_000;
 const SUBJECTS = `${SUBJECT_PREFIX}>`;
 const STREAM_NOT_FOUND = 10_059;
 const CONSUMER_NOT_FOUND = 10_014;

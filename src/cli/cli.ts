@@ -42,8 +42,8 @@ export function apiCommand(parent: Command, nameAndArguments: string, descriptio
 export async function connectApi(cli: Cli, options: ApiOptions): Promise<ActivityCoreApi> {
   const { ADMIN_TOKEN: token } = cli.readConfig();
   const { apiAddress: environment, readDevFile: devFile } = cli;
-  const { url } = await resolveApiAddress({ option: options.api, environment, devFile });
-  return createActivityCoreApi({ url, token });
+  const { url, origin } = await resolveApiAddress({ option: options.api, environment, devFile });
+  return createActivityCoreApi({ url, token, origin });
 }
 
 export function printJson(terminal: Terminal, value: unknown): void {

@@ -18,7 +18,7 @@ export function addDryRun(program: Command, cli: Cli): void {
     .action(async (definition: string, options: Options) => {
       const body: JsonObject = {};
       if (options.event) body.event = parseEvent(options.event, await cli.readInput(options.event));
-      if (options.at) body.scheduled_for = parseTime('--at', options.at);
+      if (options.at) body.at = parseTime('--at', options.at);
       const dryRun = await (await connectApi(cli, options)).dryRun(definition, body);
       cli.end(printDryRun(cli, dryRun, options.json));
     });

@@ -1,5 +1,6 @@
 /** Every command, wired. A new one is a file and a line here. Rooms that are slow to load are loaded by their command alone. */
 import { readdir } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { Argument, Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Cli } from './cli.ts';
@@ -103,7 +104,7 @@ function addDefinitions(program: Command, cli: Cli): void {
     .action(async (paths: string[], options: { json?: boolean }) => {
       const { validateCommand } = await import('./definitions-validate.ts');
       const { createResolvers } = await import('../resolvers/registry.ts');
-      const { DEFINITIONS_DIR: definitionsDir } = cli.readConfig();
+      const definitionsDir = relative(process.cwd(), cli.readConfig().DEFINITIONS_DIR) || '.';
       const json = options.json === true;
       cli.end(await validateCommand({ paths, definitionsDir, json, resolvers: createResolvers(), print }));
     });

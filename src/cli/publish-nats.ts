@@ -83,7 +83,8 @@ async function readCreds(file: string): Promise<Uint8Array> {
 
 function refusalOf(subject: string, error: unknown): string {
   const noResponders =
-    error instanceof errors.NoRespondersError || (error instanceof errors.RequestError && error.isNoResponders());
+    error instanceof errors.NoRespondersError ||
+    (error instanceof errors.RequestError && error.isNoResponders());
   if (noResponders) {
     return `no stream takes ${subject}; expected activity.<type>, and an activity-core that has run here once: it creates the stream`;
   }

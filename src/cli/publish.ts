@@ -2,9 +2,9 @@
 import type { Command } from 'commander';
 import { resolveNatsAddress } from './address.ts';
 import { type Cli, type ExitCode, printJson } from './cli.ts';
+import { printable } from './printable.ts';
 import { type Outgoing, readOutgoing, splitLines } from './publish-envelope.ts';
 import { connectPublisher, type Published, type Publisher } from './publish-nats.ts';
-import { printable } from './printable.ts';
 import { UsageError } from './usage-error.ts';
 
 interface Options {

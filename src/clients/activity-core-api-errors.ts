@@ -21,7 +21,7 @@ export class ApiProblemError extends Error {
 /** No answer came. */
 export class ApiUnreachableError extends Error {
   constructor(url: string, reason: string, cause: unknown) {
-    super(`no activity-core answers at ${url} (${reason})`, { cause });
+    super(`no activity-core answers at ${url}: ${reason}`, { cause });
   }
 }
 

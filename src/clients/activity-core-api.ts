@@ -31,6 +31,8 @@ export interface ActivityCoreApiOptions {
   /** Without a slash at its end. */
   url: string;
   token: string | undefined;
+  /** Who named the URL, as in `--api`: stands in the message where nobody answers. */
+  origin?: string;
 }
 
 /** Query parameters by the API's names; those that are undefined are not sent. */
@@ -66,10 +68,12 @@ const READ_TIMEOUT_MS = 30_000;
 /** Dry runs ask remote sources, which the service itself retries for two minutes. */
 const WRITE_TIMEOUT_MS = 150_000;
 
-export function createActivityCoreApi({ url, token }: ActivityCoreApiOptions): ActivityCoreApi {
+export function createActivityCoreApi({ url, token, origin }: ActivityCoreApiOptions): ActivityCoreApi {
   async function ask<Schema extends z.ZodType>(schema: Schema, request: Request): Promise<z.output<Schema>> {
     const target = addressOf(url, request);
-    const { response, body } = await exchange(url, target, request, token);
+    const { response, body } = await exchange(target, request, token).catch((error: unknown) => {
+      throw new ApiUnreachableError(origin ? `${url} (${origin})` : url, reasonOf(error, request), error);
+    });
     const answer = parseJson(body);
     if (!response.ok) throw problemOf(url, response.status, answer);
     const checked = schema.safeParse(answer);
@@ -115,28 +119,26 @@ function addressOf(url: string, { path, query = {} }: Request): URL {
   return target;
 }
 
-async function exchange(url: string, target: URL, { method, body }: Request, token: string | undefined) {
-  const timeout = method === 'GET' ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS;
-  try {
-    const response = await fetch(target, {
-      method,
-      headers: {
-        accept: 'application/json',
-        ...(body ? { 'content-type': 'application/json', 'x-requested-by': 'cli' } : {}),
-        ...(token ? { authorization: `Bearer ${token}` } : {}),
-      },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-      signal: AbortSignal.timeout(timeout),
-    });
-    return { response, body: await response.text() };
-  } catch (error) {
-    throw new ApiUnreachableError(url, reasonOf(error, timeout), error);
-  }
+async function exchange(target: URL, request: Request, token: string | undefined) {
+  const { method, body } = request;
+  const response = await fetch(target, {
+    method,
+    headers: {
+      accept: 'application/json',
+      ...(body ? { 'content-type': 'application/json', 'x-requested-by': 'cli' } : {}),
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+    },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+    signal: AbortSignal.timeout(timeoutOf(request)),
+  });
+  return { response, body: await response.text() };
 }
 
-function reasonOf(error: unknown, timeout: number): string {
+const timeoutOf = ({ method }: Request): number => (method === 'GET' ? READ_TIMEOUT_MS : WRITE_TIMEOUT_MS);
+
+function reasonOf(error: unknown, request: Request): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return `no answer within ${timeout / 1000} s`;
+  if (error.name === 'TimeoutError') return `no answer within ${timeoutOf(request) / 1000} s`;
   const cause = error.cause instanceof Error ? error.cause : error;
   const code = 'code' in cause ? String(cause.code) : '';
   if (code === 'ECONNREFUSED') return 'connection refused';
