@@ -149,7 +149,8 @@ export function readLaunchEnvironment(): {
 /** For an instance of its own, untouched by ours: the environment without any setting of activity-core's. */
 export function readEnvironmentWithoutSettings(): Record<string, string | undefined> {
   const settings = new Set(Object.keys(environmentSchema.shape).flatMap((name) => [name, `${name}_FILE`]));
-  const isSetting = (name: string) => settings.has(name) || name.startsWith('TEMPORAL_') || name === 'ACTIVITY_CORE_API';
+  const isSetting = (name: string) =>
+    settings.has(name) || name.startsWith('TEMPORAL_') || name === 'ACTIVITY_CORE_API';
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name)));
 }
 

@@ -50,6 +50,7 @@ type Check = { ok: boolean; message: string };
 const STEP_BOUND_MS = 20_000;
 const FLUSH_GRACE_MS = 8_000;
 const RETRY_MS = 200;
+const NEWS_MS = 2_000;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, roles, logger } = options;
@@ -184,14 +185,18 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
 
   async function untilDone(what: string, work: () => Promise<void>): Promise<void> {
+    const since = performance.now();
     for (let told = ''; !stopping.signal.aborted; ) {
       try {
         await work();
         return;
       } catch (error) {
         waitingFor = `waiting for ${what}: ${(error as Error).message}`;
-        if (told !== waitingFor) logger.warn({ err: error }, `waiting for ${what}`);
-        told = waitingFor;
+        // A moment's wait is no news; what lasts is told once for each reason.
+        if (performance.now() - since > NEWS_MS && told !== waitingFor) {
+          logger.warn({ err: error }, `waiting for ${what}`);
+          told = waitingFor;
+        }
         await sleep(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
     }

@@ -16,7 +16,7 @@ export interface DecideInput {
   revision: Revision;
   event: Envelope | null;
   run: RunFacts;
-  /** A retry asks the current revision's filter; the bridge has asked it already, and a run by hand does not ask. */
+  /** The retry of an event's run asks the current revision's filter. The bridge has asked it already; a run by hand never does. */
   applyFilter?: boolean;
 }
 

@@ -4,7 +4,7 @@ import type { Envelope } from '../core/envelope.ts';
 import { idempotencyKey } from '../core/ids.ts';
 import type { JsonObject } from '../core/json.ts';
 import { eventTriggerKey } from '../core/trigger.ts';
-import type { AppliedRegistry } from '../definitions/applied-registry.ts';
+import type { Registry, Revision } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { type DecideSinkMode, statusOfNewTask } from '../sinks/sink-mode.ts';
 import type { DispatchMember } from '../store/dispatches.ts';
@@ -21,13 +21,13 @@ export interface Prepared {
 }
 
 export interface PrepareRunDeps {
-  registry: AppliedRegistry;
   resolvers: Resolvers;
   sinkMode: DecideSinkMode;
   logger: Logger;
 }
 
 export interface MemberInput {
+  registry: Registry;
   dispatch_id: string;
   member: DispatchMember;
   row: StandingRun | null;
@@ -41,7 +41,7 @@ export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Prom
   const { member, row } = input;
   const eventUid = member.event_uid ?? row?.event_uid ?? null;
   const event = row?.event ?? (eventUid ? (input.envelopes.get(eventUid) ?? null) : null);
-  const revision = await deps.registry.revision(member.definition_id, member.definition_hash);
+  const revision = await input.registry.revision(member.definition_id, member.definition_hash);
   const emit = revision?.definition.emit ?? 'audit';
   const { mode, reason } = deps.sinkMode({ emit });
   const run: NewRun = {
@@ -75,7 +75,7 @@ async function decide(
   deps: PrepareRunDeps,
   input: MemberInput,
   run: NewRun,
-  revision: Awaited<ReturnType<AppliedRegistry['revision']>>,
+  revision: Revision | null,
   event: Envelope | null,
 ): Promise<Decided> {
   const failed = (
@@ -102,7 +102,12 @@ async function decide(
   if (run.event_uid && !event) return failed('event_missing', `event ${run.event_uid} is no longer stored`);
   try {
     return await decideRun(
-      { revision, event, run: factsOf(run, input.row), applyFilter: run.trigger_kind === 'retry' },
+      {
+        revision,
+        event,
+        run: factsOf(run, input.row),
+        applyFilter: run.trigger_kind === 'retry' && run.event_uid !== null,
+      },
       deps.resolvers,
     );
   } catch (error) {

@@ -69,6 +69,7 @@ async function prepareMembers(
     (member) => member.event_uid ?? standing.get(member.run_id)?.event_uid ?? [],
   );
   const envelopes = await readEnvelopes(deps.pool, eventUids);
+  const registry = await deps.registry.current();
   const { workflowExecution } = activityInfo();
   const workflow = {
     workflow_id: workflowExecution?.workflowId ?? dispatch.dispatch_id,
@@ -80,6 +81,7 @@ async function prepareMembers(
     if (row && row.status !== 'running') continue;
     prepared.push(
       await prepareRun(deps, {
+        registry,
         dispatch_id: dispatch.dispatch_id,
         member,
         row,

@@ -56,6 +56,7 @@ export function createApp(deps: ApiDeps): FastifyInstance {
     requestTimeout: REQUEST_TIMEOUT_MS,
     trustProxy: false,
     routerOptions: { maxParamLength: LONGEST_PARAM },
+    frameworkErrors: handleError,
   });
   acceptJsonOnly(app);
   app.setErrorHandler(handleError);

@@ -8,7 +8,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function storableText(longest: number) {
   return z
     .string()
-    .min(1, 'expected a text that is not empty')
+    .min(1, { error: 'expected a text that is not empty', abort: true })
     .max(longest, `expected at most ${longest} characters`)
     .refine((text) => findUnstorable(text) === null, {
       error: ({ input }) => findUnstorable(input)?.message,
@@ -17,11 +17,17 @@ export function storableText(longest: number) {
 
 export const idText = storableText(200);
 
-/** In UTC: PostgreSQL refuses offsets beyond 16 hours and the year 0, both of which RFC 3339 allows. */
-export const time = z.iso
-  .datetime({ offset: true, error: 'expected an RFC 3339 time, as in 2026-11-20T08:15:00Z' })
-  .transform((text) => (text.endsWith('Z') ? text : new Date(text).toISOString()))
-  .refine((text) => /^\d{4}-/.test(text) && !text.startsWith('0000'), 'expected a year from 1 to 9999');
+/** RFC 3339 with any offset. */
+export const timeText = z.iso
+  .datetime({ offset: true, abort: true, error: 'expected an RFC 3339 time, as in 2026-11-20T08:15:00Z' })
+  .refine((text) => /^(?!0000)\d{4}-/.test(inUtc(text)), 'expected a year from 1 to 9999');
+
+/** The same in UTC: PostgreSQL refuses offsets beyond 16 hours and the year 0, both of which RFC 3339 allows. */
+export const time = timeText.transform(inUtc);
+
+export function inUtc(text: string): string {
+  return text.endsWith('Z') ? text : new Date(text).toISOString().replace('.000Z', 'Z');
+}
 
 export const uuid = z.guid('expected a UUID').transform((text) => text.toLowerCase());
 

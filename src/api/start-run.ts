@@ -14,7 +14,7 @@ import { type Pool, transaction } from '../store/pool.ts';
 import { findRunByTriggerKey } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type DryRun, factsOf, rehearseRun } from './dry-run.ts';
-import { dryRunFlag, storableText, time } from './inputs.ts';
+import { dryRunFlag, inUtc, storableText, timeText } from './inputs.ts';
 import { Problem } from './problem.ts';
 import { insertStartingRun, type StartedRun, type StartingRun, startWorkflow } from './started-run.ts';
 
@@ -37,7 +37,7 @@ export const startRunBody = z
     dry_run: dryRunFlag,
     model: z.boolean().default(false).describe('Dry run only: also ask the language model'),
     reason: storableText(1000).optional().describe('Why, for the record'),
-    at: time.optional().describe('Dry run only: stands for the scheduled time'),
+    at: timeText.optional().describe('Dry run only: stands for the scheduled time'),
   })
   .refine(({ at, dry_run }) => at === undefined || dry_run, {
     path: ['at'],
@@ -92,7 +92,8 @@ export function createManualRuns(deps: StartRunDeps): ManualRuns {
       const event = decodeEvent(request.body.event);
       checkAgainst(revision, registry, event, deps.dedupeDays);
       const { run_id, definition_id } = newManualRun(deps, revision, event, request);
-      const run = factsOf({ run_id, definition_id, scheduled_for: request.body.at ?? null });
+      const { at } = request.body;
+      const run = factsOf({ run_id, definition_id, scheduled_for: at === undefined ? null : inUtc(at) });
       return rehearseRun({ revision, event, run }, deps.resolvers);
     },
   };

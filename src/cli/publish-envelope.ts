@@ -34,7 +34,9 @@ export function readOutgoing(bytes: Uint8Array, { place, subject, msgId }: Outgo
     };
   }
   if (subject) return { name: place, subject, bytes, msgId: undefined };
-  const faults = decoded.violations.map(({ pointer, message }) => `  ${pointer || '(whole)'}: ${message}`);
+  const faults = decoded.violations.map(
+    ({ pointer, message }) => `  ${printable(pointer) || '(whole)'}: ${printable(message)}`,
+  );
   throw new UsageError(
     `${place} is not an envelope (${decoded.reason}), and was not published:\n${faults.join('\n')}\n` +
       '  to see it refused by the service instead, name a subject: --subject activity.<type>',

@@ -82,14 +82,17 @@ async function readCreds(file: string): Promise<Uint8Array> {
 }
 
 function refusalOf(subject: string, error: unknown): string {
-  const noResponders =
-    error instanceof errors.NoRespondersError ||
-    (error instanceof errors.RequestError && error.isNoResponders());
-  if (noResponders) {
+  if (hasCause(error, errors.NoRespondersError)) {
     return `no stream takes ${subject}; expected activity.<type>, and an activity-core that has run here once: it creates the stream`;
   }
   if (error instanceof errors.TimeoutError) return `no answer within ${ACK_TIMEOUT_MS / 1000} s`;
   return reasonOf(error);
+}
+
+/** The client wraps it twice, and calls it a server without JetStream. */
+function hasCause(error: unknown, kind: typeof errors.NoRespondersError): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof kind) return true;
+  return false;
 }
 
 function reasonOf(error: unknown): string {

@@ -65,7 +65,7 @@ function payloadLines(bytes: Buffer): string[] {
   const text = shown.toString('utf8');
   const lines = text.includes('\ufffd')
     ? (shown.toString('hex').match(/.{1,64}/g) ?? [])
-    : printableLines(text);
+    : printableLines(text.trimEnd());
   const rest = bytes.byteLength - shown.byteLength;
   return rest > 0 ? [...lines, `… and ${rest} bytes more: --json has them all, in bytes_base64`] : lines;
 }

@@ -26,7 +26,7 @@ function runStory(terminal: Terminal, run: RunDetail): string[] {
     ['trigger', triggerText(trigger)],
     ['reason', trigger.reason ?? null],
     ['requested by', trigger.requested_by ?? null],
-    ['event', trigger.event_uid ?? null],
+    ['event_uid', trigger.event_uid ?? null],
     ['started', startText(run)],
     ['sink', run.sink_reason ? `${run.sink_mode}: ${run.sink_reason}` : run.sink_mode],
     ['retry of', run.retry_of],

@@ -43,9 +43,10 @@ export function shortTime(time: string): string {
         .replace(/\.\d+Z$/, 'Z');
 }
 
-/** `40 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`. */
+/** `under 1 ms`, `40 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`. */
 export function timeBetween(start: string, end: string): string {
   const ms = Math.max(0, Date.parse(end) - Date.parse(start));
+  if (ms < 1) return 'under 1 ms';
   if (ms < 1000) return `${ms} ms`;
   const seconds = ms / 1000;
   if (seconds < 60) return `${Number(seconds.toFixed(1))} s`;

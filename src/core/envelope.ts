@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { EVENT_TYPE } from './definition.ts';
 import type { JsonObject } from './json.ts';
 import { findUnstorable, nestingDepth } from './storable.ts';
+import { describeFound } from './wording.ts';
 
 export const MAX_EVENT_BYTES = 256 * 1024;
 export const MAX_EVENT_DEPTH = 64;
@@ -59,7 +60,7 @@ const identifier = z
   .max(200, 'expected 1 to 200 characters');
 const optionalText = z
   .string('expected a text or null')
-  .max(1000)
+  .max(1000, 'expected at most 1000 characters')
   .nullish()
   .transform((text) => text ?? null);
 // It comes from JSON.parse: that its members are JSON need not be walked again.
@@ -127,7 +128,10 @@ export function checkEnvelope(value: unknown, receivedAt: string): Decoded {
   }
   const unstorable = findUnstorable(value);
   if (unstorable) return { ok: false, reason: 'unstorable', violations: [unstorable] };
-  const isCloudEvent = typeof value === 'object' && value !== null && 'specversion' in value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return refuse('invalid_envelope', `is ${describeFound(value)}; expected an object`);
+  }
+  const isCloudEvent = 'specversion' in value;
   const parsed = isCloudEvent ? cloudEventSchema.safeParse(value) : envelopeSchema.safeParse(value);
   if (!parsed.success) {
     return { ok: false, reason: 'invalid_envelope', violations: parsed.error.issues.map(violationOf) };

@@ -11,7 +11,7 @@ import type { Resolvers } from '../resolvers/registry.ts';
 import { contextTypesOf } from '../resolvers/registry.ts';
 import { findRevision, listCurrentDefinitions, readRegistryVersion } from '../store/definitions.ts';
 import { listEventTypes } from '../store/event-types.ts';
-import type { Pool } from '../store/pool.ts';
+import { type Pool, transaction } from '../store/pool.ts';
 
 export interface Revision {
   definition_id: string;
@@ -36,12 +36,12 @@ export interface Registry {
   triggeredBy(eventType: string): readonly ActiveDefinition[];
   /** Null where the type is not registered. */
   attributesCheck(eventType: string): ((attributes: JsonObject) => Violation[]) | null;
+  /** A revision that a run is pinned to, compiled against these event types; null where it was never applied. */
+  revision(definitionId: string, hash: string): Promise<Revision | null>;
 }
 
 export interface AppliedRegistry {
   current(): Promise<Registry>;
-  /** A revision that a run is pinned to, compiled against the event types as they are now. */
-  revision(definitionId: string, hash: string): Promise<Revision | null>;
 }
 
 const REVISIONS_KEPT = 500;
@@ -49,39 +49,34 @@ const REVISIONS_KEPT = 500;
 export function createAppliedRegistry(pool: Pool, resolvers: Resolvers): AppliedRegistry {
   let held: Registry | null = null;
   let loading: Promise<Registry> | null = null;
-  const revisions = new Map<string, Revision>();
-
-  async function current(): Promise<Registry> {
-    const version = await readRegistryVersion(pool);
-    if (held?.version === version) return held;
-    loading ??= load(pool, resolvers, version).finally(() => {
-      loading = null;
-    });
-    held = await loading;
-    revisions.clear();
-    return held;
-  }
-
-  async function revision(definitionId: string, hash: string): Promise<Revision | null> {
-    const registry = await current();
-    const active = registry.find(definitionId);
-    if (active?.definition_hash === hash) return active;
-    const key = `${definitionId}@${hash}`;
-    const known = revisions.get(key);
-    if (known) return known;
-    const definition = await findRevision(pool, definitionId, hash);
-    if (!definition) return null;
-    const compiled = compileRevision(definition, hash, registry.eventTypes, resolvers);
-    if (revisions.size >= REVISIONS_KEPT) revisions.clear();
-    revisions.set(key, compiled);
-    return compiled;
-  }
-
-  return { current, revision };
+  return {
+    async current() {
+      const version = await readRegistryVersion(pool);
+      if (held?.version === version) return held;
+      let registry: Registry;
+      do {
+        loading ??= load(pool, resolvers).finally(() => {
+          loading = null;
+        });
+        registry = await loading;
+        // A load that others had begun may be older than what this caller has seen.
+      } while (registry.version < version);
+      held = registry;
+      return registry;
+    },
+  };
 }
 
-async function load(pool: Pool, resolvers: Resolvers, version: number): Promise<Registry> {
-  const [eventTypes, rows] = await Promise.all([listEventTypes(pool), listCurrentDefinitions(pool)]);
+async function load(pool: Pool, resolvers: Resolvers): Promise<Registry> {
+  const { version, eventTypes, rows } = await transaction(pool, async (client) => {
+    // One snapshot: an apply between two of these would give types and definitions that were never together.
+    await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    return {
+      version: await readRegistryVersion(client),
+      eventTypes: await listEventTypes(client),
+      rows: await listCurrentDefinitions(client),
+    };
+  });
   const definitions = rows.map((row) => ({
     ...compileRevision(row.document, row.definition_hash, eventTypes, resolvers),
     paused: row.paused,
@@ -92,6 +87,7 @@ async function load(pool: Pool, resolvers: Resolvers, version: number): Promise<
     definitions.filter(({ definition }) => definition.enabled && triggerKind(definition) === 'event'),
     ({ definition }) => definition.trigger.event?.type ?? '',
   );
+  const revisions = new Map<string, Revision>();
   const checks = new Map(
     eventTypes.map((eventType) => [eventType.type, createAttributesValidator(eventType)]),
   );
@@ -102,6 +98,19 @@ async function load(pool: Pool, resolvers: Resolvers, version: number): Promise<
     find: (definitionId) => byId.get(definitionId),
     triggeredBy: (eventType) => byEventType.get(eventType) ?? [],
     attributesCheck: (eventType) => checks.get(eventType) ?? null,
+    async revision(definitionId, hash) {
+      const active = byId.get(definitionId);
+      if (active?.definition_hash === hash) return active;
+      const key = `${definitionId}@${hash}`;
+      const known = revisions.get(key);
+      if (known) return known;
+      const definition = await findRevision(pool, definitionId, hash);
+      if (!definition) return null;
+      const revision = compileRevision(definition, hash, eventTypes, resolvers);
+      if (revisions.size >= REVISIONS_KEPT) revisions.clear();
+      revisions.set(key, revision);
+      return revision;
+    },
   };
 }
 

@@ -28,9 +28,14 @@ export async function insertEvents(db: Queryable, events: NewEvent[]): Promise<v
   await db.query(
     `INSERT INTO events (event_uid, fate, id, source, type, time, subject, stream_seq, envelope)
      SELECT event_uid, fate, envelope->>'id', envelope->>'source', envelope->>'type',
-            (envelope->>'time')::timestamptz, subject, stream_seq, envelope
-       FROM json_to_recordset($1) AS t (event_uid uuid, fate text, subject text, stream_seq bigint, envelope jsonb)`,
-    [JSON.stringify(events)],
+            time, subject, stream_seq, envelope
+       FROM json_to_recordset($1) AS t (event_uid uuid, fate text, time timestamptz, subject text, stream_seq bigint, envelope jsonb)`,
+    // RFC 3339 knows offsets that PostgreSQL does not, so the time comes in UTC; the envelope keeps it as it was written.
+    [
+      JSON.stringify(
+        events.map((event) => ({ ...event, time: new Date(event.envelope.time).toISOString() })),
+      ),
+    ],
   );
 }
 

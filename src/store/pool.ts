@@ -39,6 +39,11 @@ async function run<T>(
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  // The pool listens only while a connection idles. One that breaks between two statements would end the process.
+  const breaks = (error: Error) => {
+    broken = error;
+  };
+  client.on('error', breaks);
   try {
     await client.query('BEGIN');
     const result = await work(client);
@@ -50,7 +55,8 @@ async function run<T>(
     });
     throw error;
   } finally {
-    // A connection that could not roll back is not given to the next caller.
+    client.off('error', breaks);
+    // A connection that broke, or could not roll back, is not given to the next caller.
     client.release(broken);
   }
 }

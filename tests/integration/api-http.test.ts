@@ -174,6 +174,16 @@ test('a body that is no JSON, no object, of another type or too large is refused
   expect(large.json()).toMatchObject({ status: 413, code: 'too_large' });
 });
 
+test('a path that cannot be decoded or is far too long is a problem like any other', async () => {
+  expect(await api.get('/api/v1/events/%E0%A4%A')).toMatchObject({
+    status: 400,
+    body: { code: 'invalid_request', status: 400 },
+  });
+  const { status, headers } = await api.get(`/api/v1/events/${'x'.repeat(3000)}`);
+  expect(status).toBeGreaterThanOrEqual(400);
+  expect(headers['content-type']).toBe('application/problem+json; charset=utf-8');
+});
+
 test('a database that is away is 503 unavailable, and back it answers again', async () => {
   const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   const query = api.pool.query.bind(api.pool);

@@ -68,7 +68,9 @@ test('five bad messages among two hundred good ones are quarantined with their b
     message('x'.repeat(300 * 1024)),
     message(metricsEvent('w'), { subject: 'activity.other.type' }),
     message(metricsEvent('nul', 0.5, { attributes })),
-    message('{"id":"s","type":"kaizen.metrics.recorded","source":"s","time":"2026-11-20T00:00:00Z","attributes":{"agent":"\\ud800"}}'),
+    message(
+      '{"id":"s","type":"kaizen.metrics.recorded","source":"s","time":"2026-11-20T00:00:00Z","attributes":{"agent":"\\ud800"}}',
+    ),
   ];
   const all = [...good.slice(0, 100), ...bad, ...good.slice(100)];
   const recorded = await record(all);

@@ -9,6 +9,7 @@ import type { ReceivedMessage } from '../../src/bridge/message.ts';
 import { createRecordBatch, type Recorded } from '../../src/bridge/record.ts';
 import { definitionSchema } from '../../src/core/definition.ts';
 import type { EventType } from '../../src/core/event-type.ts';
+import { runId } from '../../src/core/ids.ts';
 import { canonicalJson, type JsonObject } from '../../src/core/json.ts';
 import { createAppliedRegistry } from '../../src/definitions/applied-registry.ts';
 import { createResolvers } from '../../src/resolvers/registry.ts';
@@ -22,6 +23,7 @@ import { pruneEventTypes, upsertEventType } from '../../src/store/event-types.ts
 import { type Pool, transaction } from '../../src/store/pool.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { createTestDatabase } from './database.ts';
+import { metricsEvent } from './event-path.ts';
 
 export interface Answer {
   status: number;
@@ -190,6 +192,22 @@ export function manualDefinition(change: object = {}) {
     ],
     ...change,
   };
+}
+
+/** The run of an event of `reviewDefinition` that came in and was handled. */
+export async function runOfEvent(api: TestApi, id: string, successRate = 0.5): Promise<string> {
+  const { accepted, dispatch_ids } = await api.receive({ bytes: bytesOf(metricsEvent(id, successRate)) });
+  await api.runAll(dispatch_ids);
+  return runId('low-success-rate-review', `event:${accepted[0]?.event_uid}`);
+}
+
+/** A run of `by-hand` that ended in a rule error. Declares what it needs. */
+export async function failedByHand(api: TestApi): Promise<string> {
+  const rules = [{ id: 'bad', condition: 'context.facts.gone > 1.0', task: { title: 'never' } }];
+  await api.declare([reviewDefinition(), manualDefinition({ rules })]);
+  const { body } = await api.post('/api/v1/definitions/by-hand/runs');
+  await api.runAll();
+  return String(body.run_id);
 }
 
 export const bytesOf = (value: unknown): Uint8Array =>

@@ -128,7 +128,8 @@ function importsOf(file: string): string[] {
 function local(file: string): string[] {
   return (imports.get(file) ?? [])
     .filter((name) => name.startsWith('.'))
-    .map((name) => relative('.', join(dirname(file), name)));
+    .map((name) => relative('.', join(dirname(file), name)))
+    .filter((target) => target.startsWith('src/'));
 }
 
 function valueImports(file: string): string[] {

@@ -135,5 +135,5 @@ async function stopInstance(child: ChildProcess, ended: Promise<void>, stateDir:
     await ended;
   }
   bound.abort();
-  await rm(stateDir, { recursive: true, force: true });
+  await rm(stateDir, { recursive: true, force: true, maxRetries: 5 });
 }
