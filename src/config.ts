@@ -15,6 +15,8 @@ const httpUrl = z
 const natsUrl = z.string().regex(/^(nats|tls|wss?):\/\/\S+$/, 'a URL like nats://host:4222');
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/, 'a URL like postgres://user@host:5432/name');
 
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
 const environmentSchema = z.object({
   TEMPORAL_ADDRESS: z
     .string()
@@ -60,7 +62,7 @@ const environmentSchema = z.object({
   RETENTION_DAYS: positive.default(90),
   DEDUPE_DAYS: positive.default(400),
   QUARANTINE_MAX_BYTES: positive.default(1024 ** 3),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`).default('info'),
 });
 
 const SECRETS = [

@@ -66,7 +66,7 @@ export function createRetries(deps: RetryDeps): Retries {
       const triggerKey = retryTriggerKey(failed.run_id, (await countRetries(deps.pool, failed.run_id)) + 1);
       const run = factsOf({ ...failed, run_id: runId(failed.definition_id, triggerKey) });
       return rehearseRun(
-        { revision: definition, event, run, applyFilter: run.event_uid !== null },
+        { revision: definition, event, run, applyFilter: failed.event_uid !== null },
         deps.resolvers,
       );
     },

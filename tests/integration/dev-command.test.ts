@@ -1,0 +1,164 @@
+/** `npm run dev` and `npm run demo` as a user runs them: the whole thing in processes of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jetstream } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { metricsEvent, SUBJECT } from '../setup/event-path.ts';
+import { until } from '../setup/until.ts';
+
+interface DevFile {
+  temporal_address: string;
+  temporal_ui_url: string;
+  nats_url: string;
+  database_url: string;
+  api_url: string;
+  pid: number;
+}
+
+let stateDir: string;
+const children: ChildProcess[] = [];
+
+beforeEach(async () => {
+  stateDir = await mkdtemp(join(tmpdir(), 'activity-core-dev-'));
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  }
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+function run(...args: string[]): { child: ChildProcess; output: () => string; ended: Promise<unknown[]> } {
+  const { PATH, HOME, ACTIVITY_CORE_CACHE } = process.env;
+  const env = { PATH, HOME, ...(ACTIVITY_CORE_CACHE && { ACTIVITY_CORE_CACHE }) };
+  const child = spawn(process.execPath, ['src/main.ts', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
+  let text = '';
+  const keep = (chunk: Buffer) => {
+    text += chunk;
+  };
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
+  return { child, output: () => text, ended: once(child, 'exit') };
+}
+
+async function startDev(): Promise<{ dev: ReturnType<typeof run>; file: DevFile }> {
+  const dev = run('dev', '--state-dir', stateDir);
+  const file = await until(
+    'dev.json is there',
+    async () => {
+      if (dev.child.exitCode !== null) throw new Error(dev.output());
+      return readFile(join(stateDir, 'dev.json'), 'utf8').then(
+        (text): DevFile => JSON.parse(text),
+        () => null,
+      );
+    },
+    { context: dev.output },
+  );
+  return { dev, file };
+}
+
+async function publishLow(file: DevFile, id: string): Promise<void> {
+  const nats = await connect({ servers: file.nats_url });
+  await jetstream(nats).publish(SUBJECT, JSON.stringify(metricsEvent(id)));
+  await nats.close();
+}
+
+async function event(
+  file: DevFile,
+  id: string,
+): Promise<{ duplicates: number; decisions: { run_id: string }[] } | null> {
+  const response = await fetch(`${file.api_url}/api/v1/events/${id}`);
+  return response.ok
+    ? ((await response.json()) as { duplicates: number; decisions: { run_id: string }[] })
+    : null;
+}
+
+async function hasCompleted(file: DevFile, id: string): Promise<boolean> {
+  const response = await fetch(`${file.api_url}/api/v1/runs?event_id=${id}&status=completed`);
+  return ((await response.json()) as { items: unknown[] }).items.length === 1;
+}
+
+/** The process and all that it started, also by way of others. */
+function familyOf(pid: number): number[] {
+  const parents = globSync('/proc/[0-9]*/stat').flatMap((file) => {
+    try {
+      const [own = '', rest = ''] = readFileSync(file, 'utf8').split(/ \(.*\) . /s);
+      return [{ pid: Number(own), parent: Number(rest.split(' ')[0]) }];
+    } catch {
+      return []; // It ended between the listing and the reading.
+    }
+  });
+  const family = [pid];
+  for (const member of family)
+    family.push(...parents.filter(({ parent }) => parent === member).map((child) => child.pid));
+  return family;
+}
+
+test('dev says when it is ready, where everything is, and removes dev.json on a clean stop', async () => {
+  const { dev, file } = await startDev();
+  expect(Object.keys(file).sort()).toEqual([
+    'api_url',
+    'database_url',
+    'nats_url',
+    'pid',
+    'temporal_address',
+    'temporal_ui_url',
+  ]);
+  expect(file.pid).toBe(dev.child.pid);
+  expect((await fetch(`${file.api_url}/readyz`)).status).toBe(200);
+  expect((await fetch(file.temporal_ui_url)).status).toBe(200);
+  expect(dev.output()).toContain('activity-core is ready');
+  expect(dev.output()).not.toContain(new URL(file.database_url).password);
+  dev.child.kill('SIGINT');
+  expect(await dev.ended).toEqual([0, null]);
+  expect(existsSync(join(stateDir, 'dev.json'))).toBe(false);
+});
+
+test('kill -9 of everything at once loses nothing, and the next start has it all', async () => {
+  const first = await startDev();
+  await publishLow(first.file, 'kept');
+  await until('the run is there', () => hasCompleted(first.file, 'kept'));
+  for (const pid of familyOf(first.file.pid)) process.kill(pid, 'SIGKILL');
+  await first.dev.ended;
+  await rm(join(stateDir, 'dev.json'));
+  const second = await startDev();
+  expect(await hasCompleted(second.file, 'kept')).toBe(true);
+  await publishLow(second.file, 'kept');
+  const seen = await until('the duplicate is counted', async () => {
+    const found = await event(second.file, 'kept');
+    return found?.duplicates === 1 ? found : null;
+  });
+  expect(seen.decisions).toHaveLength(1);
+});
+
+test('an embedded server that is killed is started again, and events go on', async () => {
+  const { file, dev } = await startDev();
+  const servers = familyOf(file.pid).filter((pid) => {
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return command.includes('nats-server');
+  });
+  expect(servers).toHaveLength(1);
+  process.kill(servers[0] ?? 0, 'SIGKILL');
+  await until('NATS is started again', async () => dev.output().includes('is started again'));
+  await until('it takes an event', () =>
+    publishLow(file, 'after').then(
+      () => true,
+      () => false,
+    ),
+  );
+  await until('the run is there', () => hasCompleted(file, 'after'));
+});
+
+test('the demo tells its story and all of it holds', async () => {
+  const demo = run('demo');
+  expect(await demo.ended, demo.output()).toEqual([0, null]);
+  expect(demo.output()).toContain('5 of 5 held');
+});
