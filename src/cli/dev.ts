@@ -99,10 +99,16 @@ function launch(
       ...(config.NATS_URL ? { nats_url: config.NATS_URL } : {}),
       ...(config.DATABASE_URL ? { database_url: config.DATABASE_URL } : {}),
     },
-    log: (message, fields) => say(fields ? `${message} ${JSON.stringify(fields)}` : message),
+    log: (message, fields = {}) => say(sentence(message, fields)),
     onExit,
     signal,
   });
+}
+
+/** `started: name nats, port 4222` */
+function sentence(message: string, fields: Record<string, unknown>): string {
+  const facts = Object.entries(fields).map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`);
+  return facts.length > 0 ? `  ${message}: ${facts.join(', ')}` : `  ${message}`;
 }
 
 async function prepareDatabase(

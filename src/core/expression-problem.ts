@@ -1,5 +1,5 @@
 /** What is told of an expression that does not check, or that failed: always with the part of it that is at fault. */
-import type { CelNode } from './expression.ts';
+import type { CelNode } from './expression-node.ts';
 import { SAFE_MATCHES } from './expression-tree.ts';
 import type { CelType } from './expression-types.ts';
 import { cut } from './expression-values.ts';

@@ -1,6 +1,7 @@
 /** What expressions may read, by name and type, and the values behind it. */
-import type { CelNode } from './expression.ts';
+
 import type { Checker } from './expression-check.ts';
+import type { CelNode } from './expression-node.ts';
 import type { Fault } from './expression-problem.ts';
 import type { CelType } from './expression-types.ts';
 import { type Convert, conversionOf } from './expression-values.ts';

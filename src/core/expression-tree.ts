@@ -1,5 +1,5 @@
 /** What is read off an expression's syntax tree once, when it is compiled. */
-import type { CelNode } from './expression.ts';
+import type { CelNode } from './expression-node.ts';
 import type { PathSegment } from './expression-values.ts';
 
 /** A field path from a variable, as in `event.attributes["a-b"]`; the longest one where paths are chained. */

@@ -1,5 +1,5 @@
 /**
- * CEL: checked once, evaluated many times. The only file that knows the library; the others see an Engine.
+ * CEL: checked once, evaluated many times. The only file that runs the library; the others see an Engine.
  *
  * An expression lives in two trees. One is type-checked, against the schemas. The other is evaluated, without types:
  * it reads plain JSON as it is, so nothing is copied into typed objects. Where the library is silent or can be made
@@ -28,8 +28,6 @@ export {
 } from './expression-compile.ts';
 export type { ExpressionProblem } from './expression-problem.ts';
 export type { Bound, Scope } from './expression-scope.ts';
-
-export type CelNode = ASTNode;
 
 const LIMITS = {
   maxAstNodes: 2000,

@@ -112,7 +112,7 @@ test('no file imports itself through others', () => {
     if (trail.includes(file))
       throw new Error(`a circle: ${[...trail.slice(trail.indexOf(file)), file].join(' → ')}`);
     if (done.has(file)) return;
-    for (const target of valueImports(file)) visit(target, [...trail, file]);
+    for (const target of local(file)) visit(target, [...trail, file]);
     done.add(file);
   };
   for (const file of files) visit(file, []);
@@ -130,13 +130,6 @@ function local(file: string): string[] {
     .filter((name) => name.startsWith('.'))
     .map((name) => relative('.', join(dirname(file), name)))
     .filter((target) => target.startsWith('src/'));
-}
-
-function valueImports(file: string): string[] {
-  const text = readFileSync(file, 'utf8').replaceAll(/(?:import|export) type [^;]*;/g, '');
-  return [...text.matchAll(/from\s+'(\.[^']+)'/g)].map((match) =>
-    relative('.', join(dirname(file), match[1] ?? '')),
-  );
 }
 
 function roomOf(file: string): string {
