@@ -52,7 +52,8 @@ CREATE TABLE events (
   source      text        NOT NULL,
   type        text        NOT NULL,
   time        timestamptz NOT NULL,
-  received_at timestamptz NOT NULL DEFAULT now(),
+  -- The clock of each row, not of its transaction: a batch stays in the order in which it came.
+  received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   subject     text        NOT NULL,
   stream_seq  bigint,
   duplicates  integer     NOT NULL DEFAULT 0,
@@ -60,6 +61,8 @@ CREATE TABLE events (
 );
 CREATE INDEX events_newest ON events (received_at DESC, event_uid DESC);
 CREATE INDEX events_id ON events (id);
+CREATE INDEX events_of_type ON events (type, received_at DESC, event_uid DESC);
+CREATE INDEX events_unmatched ON events (received_at DESC, event_uid DESC) WHERE fate = 'unmatched';
 
 -- The stream messages that were duplicates, so that the redelivery of one is not counted again.
 CREATE TABLE event_duplicates (
@@ -136,8 +139,11 @@ CREATE TABLE activity_runs (
 );
 CREATE INDEX activity_runs_newest ON activity_runs (started_at DESC, run_id DESC);
 CREATE INDEX activity_runs_of_definition ON activity_runs (definition_id, started_at DESC, run_id DESC);
+CREATE INDEX activity_runs_not_completed ON activity_runs (status, started_at DESC, run_id DESC) WHERE status <> 'completed';
+CREATE INDEX activity_runs_not_by_event ON activity_runs (trigger_kind, started_at DESC, run_id DESC) WHERE trigger_kind <> 'event';
 CREATE INDEX activity_runs_running ON activity_runs (dispatch_id) WHERE status = 'running';
 CREATE INDEX activity_runs_event ON activity_runs (event_id) WHERE event_id IS NOT NULL;
+CREATE INDEX activity_runs_of_chain ON activity_runs (definition_id, origin_trigger_key) WHERE retry_of IS NOT NULL;
 CREATE INDEX activity_runs_retry ON activity_runs (retry_of) WHERE retry_of IS NOT NULL;
 
 CREATE TABLE task_spawn_log (
@@ -151,16 +157,18 @@ CREATE TABLE task_spawn_log (
   task_ref        text,
   attempts        integer     NOT NULL DEFAULT 0,
   last_error      jsonb,
-  created_at      timestamptz NOT NULL DEFAULT now(),
+  created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   emitted_at      timestamptz
 );
 CREATE INDEX task_spawn_log_newest ON task_spawn_log (created_at DESC, idempotency_key DESC);
+CREATE INDEX task_spawn_log_of_definition ON task_spawn_log (definition_id, created_at DESC, idempotency_key DESC);
+CREATE INDEX task_spawn_log_not_audited ON task_spawn_log (status, created_at DESC, idempotency_key DESC) WHERE status <> 'audited';
 CREATE INDEX task_spawn_log_run ON task_spawn_log (run_id);
 CREATE INDEX task_spawn_log_dedupe ON task_spawn_log (dedupe_key) WHERE dedupe_key IS NOT NULL;
 
 CREATE TABLE quarantined_events (
   id               uuid        PRIMARY KEY,
-  received_at      timestamptz NOT NULL DEFAULT now(),
+  received_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   subject          text        NOT NULL,
   headers          jsonb       NOT NULL,
   reason           text        NOT NULL,
@@ -175,6 +183,8 @@ CREATE TABLE quarantined_events (
   stream_timestamp bigint
 );
 CREATE INDEX quarantined_events_newest ON quarantined_events (received_at DESC, id DESC);
+CREATE INDEX quarantined_events_open ON quarantined_events (received_at DESC, id DESC) WHERE state = 'open';
+CREATE INDEX quarantined_events_of_reason ON quarantined_events (reason, received_at DESC, id DESC);
 
 CREATE TABLE schedule_ticks (
   definition_id text        NOT NULL,

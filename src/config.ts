@@ -2,18 +2,26 @@
  * Environment → Config (contract 4). The only reader of process.env.
  * Every fault is reported at once; a value that is secret is never part of a message.
  */
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 
-const port = z.coerce.number('a port from 1 to 65535').int().min(0).max(65_535);
-const positive = z.coerce.number('a number').int('a whole number').positive('a number above 0');
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, 'a whole number')
+  .transform(Number);
+const port = wholeNumber.refine((value) => value <= 65_535, 'a port from 0 to 65535; 0 takes a free one');
+const positive = wholeNumber.refine((value) => value > 0, 'a number above 0');
+const secret = z.string().regex(/^\S+$/, 'a text without blanks');
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'an http(s) URL' })
   .transform((url) => url.replace(/\/+$/, ''));
-const natsUrl = z.string().regex(/^(nats|tls|wss?):\/\/\S+$/, 'a URL like nats://host:4222');
-const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/, 'a URL like postgres://user@host:5432/name');
+const natsUrl = z.url({ protocol: /^(nats|tls|wss?)$/, error: 'a URL like nats://host:4222' });
+const postgresUrl = z.url({
+  protocol: /^postgres(ql)?$/,
+  error: 'a URL like postgres://user@host:5432/name',
+});
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -38,14 +46,14 @@ const environmentSchema = z.object({
   DEFINITIONS_DIR: z.string().default('definitions'),
   ADMIN_HOST: z.string().default('127.0.0.1'),
   ADMIN_PORT: port.default(8080),
-  ADMIN_TOKEN: z.string().optional(),
+  ADMIN_TOKEN: secret.optional(),
   ISSUE_SINK_TYPE: z.enum(['null', 'issue-core'], 'null or issue-core').default('null'),
   ISSUE_CORE_URL: httpUrl.optional(),
-  ISSUE_CORE_TOKEN: z.string().optional(),
+  ISSUE_CORE_TOKEN: secret.optional(),
   ISSUE_CORE_TIMEOUT_SECONDS: positive.default(10),
   EMIT_GIVE_UP_HOURS: positive.default(24),
   STATE_HUB_URL: httpUrl.optional(),
-  STATE_HUB_TOKEN: z.string().optional(),
+  STATE_HUB_TOKEN: secret.optional(),
   LLM_CONNECT_URL: httpUrl.optional(),
   LLM_CONNECT_TIMEOUT_SECONDS: positive.default(300),
   LLM_CONNECT_MODEL: z.string().optional(),
@@ -55,10 +63,10 @@ const environmentSchema = z.object({
   OPS_EVIDENCE_BACKEND: z
     .literal(
       'state-hub',
-      'state-hub; inter-hub stays refused until the custody of OPS_HUB_KEY is settled (M11): State Hub ops_inventory_probe progress is the accepted path',
+      'state-hub; inter-hub stays refused until the custody of OPS_HUB_KEY is settled (SCOPE.md): State Hub ops_inventory_probe progress is the accepted path',
     )
     .default('state-hub'),
-  OPS_HUB_KEY: z.string().optional(),
+  OPS_HUB_KEY: secret.optional(),
   RETENTION_DAYS: positive.default(90),
   DEDUPE_DAYS: positive.default(400),
   QUARANTINE_MAX_BYTES: positive.default(1024 ** 3),
@@ -94,31 +102,59 @@ export class ConfigurationError extends Error {
   }
 }
 
+type Needed = 'NATS_URL' | 'DATABASE_URL';
+
 /** @throws ConfigurationError */
-export function parseConfig(environment: Environment): Config {
+export function parseConfig(environment: Environment, needed: readonly Needed[] = []): Config {
   const { values, faults } = withSecretsFromFiles(environment);
   const parsed = environmentSchema.safeParse(values);
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => faultOf(issue, values)));
-  const temporal = temporalConfig(values, faults);
-  if (parsed.data?.ISSUE_SINK_TYPE === 'issue-core') {
-    for (const name of ['ISSUE_CORE_URL', 'ISSUE_CORE_TOKEN'] as const) {
-      if (!parsed.data[name]) faults.push(`${name} is not set; ISSUE_SINK_TYPE=issue-core needs it`);
-    }
+  faults.push(...faultsBetween(values));
+  for (const name of needed) {
+    if (!values[name])
+      faults.push(
+        `${name} is not set; set it, or use \`npm run dev\`, which starts the servers itself and leaves their addresses in .activity-core/dev.json`,
+      );
   }
+  const temporal = temporalConfig(values, faults);
   if (faults.length > 0 || !parsed.success || !temporal) throw new ConfigurationError(faults);
   return { ...parsed.data, DEFINITIONS_DIR: resolve(parsed.data.DEFINITIONS_DIR), temporal };
 }
 
 /** For `serve`, `migrate` and `definitions apply`: nothing is started for them. @throws ConfigurationError */
-export function requireServers(
-  config: Config,
-  names: readonly ('NATS_URL' | 'DATABASE_URL')[],
-): ServiceConfig {
-  const faults = names
-    .filter((name) => !config[name])
-    .map((name) => `${name} is not set; set it, or use \`npm run dev\`, which starts the servers itself`);
-  if (faults.length > 0) throw new ConfigurationError(faults);
+export function parseServiceConfig(environment: Environment, needed: readonly Needed[]): ServiceConfig {
+  const config = parseConfig(environment, needed);
   return { ...config, NATS_URL: config.NATS_URL ?? '', DATABASE_URL: config.DATABASE_URL ?? '' };
+}
+
+/** What only several variables, or the disk, can tell. */
+function faultsBetween(values: Record<string, string>): string[] {
+  const faults: string[] = [];
+  if (values.ISSUE_SINK_TYPE === 'issue-core') {
+    for (const name of ['ISSUE_CORE_URL', 'ISSUE_CORE_TOKEN']) {
+      if (!values[name]) faults.push(`${name} is not set; ISSUE_SINK_TYPE=issue-core needs it`);
+    }
+  }
+  const [retention, dedupe] = [values.RETENTION_DAYS ?? '90', values.DEDUPE_DAYS ?? '400'].map(
+    (text) => positive.safeParse(text).data,
+  );
+  if (retention && dedupe && retention > dedupe) {
+    faults.push(
+      `RETENTION_DAYS is ${retention}, DEDUPE_DAYS is ${dedupe}; expected identities to be kept as long as events`,
+    );
+  }
+  if (values.NATS_CREDS_FILE) {
+    try {
+      accessSync(values.NATS_CREDS_FILE, constants.R_OK);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      faults.push(`NATS_CREDS_FILE names ${values.NATS_CREDS_FILE}, which cannot be read (${code})`);
+    }
+  }
+  if (values.DEFINITIONS_DIR && !statSync(values.DEFINITIONS_DIR, { throwIfNoEntry: false })?.isDirectory()) {
+    faults.push(`DEFINITIONS_DIR is \`${values.DEFINITIONS_DIR}\`; expected a folder`);
+  }
+  return faults;
 }
 
 /** With the addresses of servers that were started for it. */
@@ -136,6 +172,9 @@ export function withServers(
 }
 
 export const readConfig = (): Config => parseConfig(process.env);
+
+export const readServiceConfig = (needed: readonly Needed[]): ServiceConfig =>
+  parseServiceConfig(process.env, needed);
 
 /** For the places that start other programs: what they need of the environment, and nothing else. */
 export function readLaunchEnvironment(): {
@@ -197,7 +236,7 @@ function faultOf(issue: z.core.$ZodIssue, values: Record<string, string>): strin
 }
 
 /** A URL may carry a password where nobody expects one. */
-const withoutUserinfo = (text: string): string => text.replace(/\/\/[^/@\s]*@/, '//***@');
+const withoutUserinfo = (text: string): string => text.replaceAll(/[^/\s]*@/g, '***@');
 
 function temporalConfig(values: Record<string, string>, faults: string[]): ClientConnectConfig | null {
   try {

@@ -1,40 +1,56 @@
 /** The end of a dispatch whose `prepare` gave up: every run that it did not make is recorded as failed. */
-import type { RunErrorCode } from '../core/decision.ts';
+import type { RunError } from '../core/decision.ts';
 import { closeDispatch, listMembersWithoutRun } from '../store/dispatches.ts';
 import { readEnvelopes } from '../store/events.ts';
-import { type Pool, transaction } from '../store/pool.ts';
-import { failRunningRuns, insertDecidedRuns } from '../store/runs.ts';
+import { type Pool, type Queryable, transaction } from '../store/pool.ts';
+import { failRunningRuns, insertDecidedRuns, newEventRun } from '../store/runs.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Activities } from '../workflows/contract.ts';
-import { newEventRun } from './prepare-run.ts';
+import { toActivityFailure } from './failure.ts';
 
-export function createClose(deps: { pool: Pool }): Activities['close'] {
+export interface CloseDeps {
+  pool: Pool;
+  metrics: Metrics;
+  logger: Logger;
+}
+
+export function createClose(deps: CloseDeps): Activities['close'] {
   return async function close({ dispatch_id, code }) {
-    const error = {
-      code: 'workflow_failed' as RunErrorCode,
+    const error: RunError = {
+      code: 'workflow_failed',
       message: `the run could not be prepared (${code}); the service's log has the reason under its dispatch_id`,
       details: { dispatch_id, code },
     };
-    await transaction(deps.pool, async (client) => {
-      await failRunningRuns(client, dispatch_id, error);
-      const members = await listMembersWithoutRun(client, dispatch_id);
-      const envelopes = await readEnvelopes(
-        client,
-        members.flatMap(({ event_uid }) => event_uid ?? []),
-      );
-      await insertDecidedRuns(
-        client,
-        members.map((member) => ({
-          ...newEventRun(dispatch_id, member, envelopes.get(member.event_uid ?? '') ?? null),
-          status: 'failed',
-          task_count: 0,
-          error,
-          context: null,
-          rules: [],
-          workflow_id: dispatch_id,
-          workflow_run_id: null,
-        })),
-      );
-      await closeDispatch(client, dispatch_id);
-    });
+    try {
+      const failed = await transaction(deps.pool, async (client) => {
+        if (!(await closeDispatch(client, dispatch_id))) return [];
+        const standing = await failRunningRuns(client, dispatch_id, error);
+        return [...standing, ...(await failMissingRuns(client, dispatch_id, error))];
+      });
+      for (const definition_id of failed) deps.metrics.runs.inc({ definition_id, status: 'failed' });
+    } catch (fault) {
+      throw toActivityFailure(deps.logger, dispatch_id, fault);
+    }
   };
+}
+
+async function failMissingRuns(client: Queryable, dispatchId: string, error: RunError): Promise<string[]> {
+  const members = await listMembersWithoutRun(client, dispatchId);
+  const eventUids = members.flatMap(({ event_uid }) => event_uid ?? []);
+  const envelopes = await readEnvelopes(client, eventUids);
+  await insertDecidedRuns(
+    client,
+    members.map((member) => ({
+      ...newEventRun(member, envelopes.get(member.event_uid ?? '')?.id ?? null, dispatchId),
+      status: 'failed',
+      task_count: 0,
+      error,
+      context: null,
+      rules: [],
+      workflow_id: dispatchId,
+      workflow_run_id: null,
+    })),
+  );
+  return members.map(({ definition_id }) => definition_id);
 }

@@ -14,17 +14,14 @@ export interface CommitDeps {
   logger: Logger;
 }
 
+/** Nothing is written where another attempt, or the reconciler, has closed the dispatch meanwhile. */
 export async function commitRuns(deps: CommitDeps, dispatchId: string, prepared: Prepared[]): Promise<void> {
   const committed = await transaction(deps.pool, async (client) => {
-    const written = await writeRuns(client, prepared);
-    await closeDispatch(client, dispatchId);
-    return written;
+    return (await closeDispatch(client, dispatchId)) ? writeRuns(client, prepared) : [];
   }).catch(async (error: unknown) => {
     if (!isPoisonousRow(error)) throw error;
-    deps.logger.warn(
-      { err: error, dispatch_id: dispatchId, members: prepared.length },
-      'a row cannot be stored; looking for it',
-    );
+    const context = { err: error, dispatch_id: dispatchId, members: prepared.length };
+    deps.logger.warn(context, 'a row cannot be stored; looking for it');
     const written = await writeHalving(deps.pool, prepared);
     await closeDispatch(deps.pool, dispatchId);
     return written;
@@ -38,16 +35,11 @@ export async function commitRuns(deps: CommitDeps, dispatchId: string, prepared:
 /** Returns those that were not there before: another attempt may have been faster. */
 async function writeRuns(client: Queryable, prepared: Prepared[]): Promise<Prepared[]> {
   const fresh = prepared.filter(({ stands }) => !stands);
-  const inserted =
-    fresh.length > 0
-      ? await insertDecidedRuns(
-          client,
-          fresh.map(({ run }) => run),
-        )
-      : new Set<string>();
+  const runs = fresh.map(({ run }) => run);
+  const inserted = runs.length > 0 ? await insertDecidedRuns(client, runs) : new Set<string>();
   const written = fresh.filter(({ run }) => inserted.has(run.run_id));
   for (const standing of prepared.filter(({ stands }) => stands)) {
-    if (await finishRun(client, standing.run.run_id, standing.run)) written.push(standing);
+    if (await finishRun(client, standing.run)) written.push(standing);
   }
   const tasks = written.flatMap((one) => one.tasks);
   if (tasks.length > 0) await insertTasks(client, tasks);
@@ -65,10 +57,8 @@ async function writeHalving(pool: Pool, prepared: Prepared[]): Promise<Prepared[
     }
     if (prepared.length <= 1) throw error;
     const middle = prepared.length >> 1;
-    return [
-      ...(await writeHalving(pool, prepared.slice(0, middle))),
-      ...(await writeHalving(pool, prepared.slice(middle))),
-    ];
+    const first = await writeHalving(pool, prepared.slice(0, middle));
+    return [...first, ...(await writeHalving(pool, prepared.slice(middle)))];
   }
 }
 

@@ -3,12 +3,11 @@ import type { Decision, RunFacts } from '../core/decision.ts';
 import type { Envelope } from '../core/envelope.ts';
 import { idempotencyKey } from '../core/ids.ts';
 import type { JsonObject } from '../core/json.ts';
-import { eventTriggerKey } from '../core/trigger.ts';
 import type { Registry, Revision } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { type DecideSinkMode, statusOfNewTask } from '../sinks/sink-mode.ts';
 import type { DispatchMember } from '../store/dispatches.ts';
-import type { DecidedRun, NewRun, StandingRun } from '../store/runs.ts';
+import { type DecidedRun, type NewRun, newEventRun, type StandingRun } from '../store/runs.ts';
 import type { NewTask } from '../store/task-spawn-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { decideRun } from './decide-run.ts';
@@ -45,7 +44,7 @@ export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Prom
   const emit = revision?.definition.emit ?? 'audit';
   const { mode, reason } = deps.sinkMode({ emit });
   const run: NewRun = {
-    ...(row ?? newEventRun(input.dispatch_id, member, event)),
+    ...(row ?? newEventRun(member, event?.id ?? null, input.dispatch_id)),
     sink_mode: mode,
     sink_reason: reason,
   };
@@ -123,28 +122,6 @@ function factsOf(run: NewRun, row: StandingRun | null): RunFacts {
   const scheduledFor = row?.scheduled_for ?? null;
   const day = (scheduledFor ?? row?.started_at ?? new Date().toISOString()).slice(0, 10);
   return { run_id: run.run_id, definition_id: run.definition_id, scheduled_for: scheduledFor, date: day };
-}
-
-export function newEventRun(dispatchId: string, member: DispatchMember, event: Envelope | null): NewRun {
-  const triggerKey = eventTriggerKey(member.event_uid ?? '');
-  return {
-    run_id: member.run_id,
-    definition_id: member.definition_id,
-    definition_hash: member.definition_hash,
-    trigger_key: triggerKey,
-    origin_trigger_key: triggerKey,
-    trigger_kind: 'event',
-    event_id: event?.id ?? null,
-    event_uid: member.event_uid,
-    requested_by: null,
-    trigger_reason: null,
-    event: null,
-    request_hash: null,
-    retry_of: null,
-    dispatch_id: dispatchId,
-    sink_mode: 'audit',
-    sink_reason: null,
-  };
 }
 
 function newTask(run: NewRun, draft: Decision['tasks'][number], status: NewTask['status']): NewTask {

@@ -10,13 +10,13 @@ import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { beginAttempt, closeDispatch, type Dispatch, insertDispatch } from '../store/dispatches.ts';
 import { moveDecisions } from '../store/event-decisions.ts';
 import { readEnvelopes } from '../store/events.ts';
-import { isTransient } from '../store/failure.ts';
 import { type Pool, transaction } from '../store/pool.ts';
 import { readRunsForPrepare } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { commitRuns } from './commit-runs.ts';
+import { toActivityFailure } from './failure.ts';
 import { type Prepared, prepareRun } from './prepare-run.ts';
 
 export interface PrepareDeps {
@@ -31,23 +31,29 @@ export interface PrepareDeps {
 /** Attempts without an answer, after which a dispatch is held to kill its worker: it is halved, or its one run failed. */
 const MAX_ATTEMPTS_SHARED = 2;
 const MAX_ATTEMPTS_ALONE = 5;
+/** Those whose retry runs elsewhere are never taken out again: forgetting all of them costs one count each. */
+const MAX_BEGUN = 10_000;
 
 export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
-  // An attempt that failed in this process did not kill it: the next one is not held against the dispatch.
-  const survived = new Set<string>();
+  // A dispatch that this process has begun before did not kill it, whether it failed or took too long: it is not counted again.
+  const begun = new Set<string>();
   return async function prepare({ dispatch_id }) {
+    const counted = begun.has(dispatch_id) ? 0 : 1;
+    if (begun.size >= MAX_BEGUN) begun.clear();
+    begun.add(dispatch_id);
     try {
-      await attempt(deps, dispatch_id, survived.has(dispatch_id));
-      survived.delete(dispatch_id);
+      await attempt(deps, dispatch_id, counted);
+      begun.delete(dispatch_id);
     } catch (error) {
-      survived.add(dispatch_id);
-      throw asFailure(deps.logger, dispatch_id, error);
+      const failure = toActivityFailure(deps.logger, dispatch_id, error);
+      if (failure.nonRetryable) begun.delete(dispatch_id);
+      throw failure;
     }
   };
 }
 
-async function attempt(deps: PrepareDeps, dispatchId: string, survived: boolean): Promise<void> {
-  const dispatch = await beginAttempt(deps.pool, dispatchId, survived ? 0 : 1);
+async function attempt(deps: PrepareDeps, dispatchId: string, counted: 0 | 1): Promise<void> {
+  const dispatch = await beginAttempt(deps.pool, dispatchId, counted);
   if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
   if (dispatch.closed_at !== null) return;
   const isShared = dispatch.members.length > 1;
@@ -97,28 +103,15 @@ async function prepareMembers(
 /** The halves become dispatches of their own, each with its own count; the reconciler starts them. */
 async function split(deps: PrepareDeps, dispatch: Dispatch): Promise<void> {
   const { dispatch_id, members, attempts } = dispatch;
-  deps.logger.error(
-    { dispatch_id, attempts, members: members.length },
-    'a dispatch keeps killing its worker and is halved',
-  );
+  const context = { dispatch_id, attempts, members: members.length };
+  deps.logger.error(context, 'a dispatch keeps killing its worker and is halved');
   const middle = members.length >> 1;
   await transaction(deps.pool, async (client) => {
+    if (!(await closeDispatch(client, dispatch_id))) return;
     for (const half of [members.slice(0, middle), members.slice(middle)]) {
       const id = randomUUID();
       await insertDispatch(client, { dispatch_id: id, members: half, due: true });
       await moveDecisions(client, dispatch_id, half, id);
     }
-    await closeDispatch(client, dispatch_id);
   });
-}
-
-/** Only a code and an id leave for Temporal's history: messages of PostgreSQL may hold data. */
-function asFailure(logger: Logger, dispatchId: string, error: unknown): ApplicationFailure {
-  if (error instanceof ApplicationFailure) return error;
-  if (isTransient(error)) {
-    logger.warn({ err: error, dispatch_id: dispatchId }, 'prepare is tried again');
-    return ApplicationFailure.retryable(`dispatch ${dispatchId}`, 'postgres_unavailable');
-  }
-  logger.error({ err: error, dispatch_id: dispatchId }, 'prepare failed');
-  return ApplicationFailure.nonRetryable(`dispatch ${dispatchId}`, 'workflow_failed');
 }

@@ -61,7 +61,11 @@ export function createApp(deps: ApiDeps): FastifyInstance {
   acceptJsonOnly(app);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler(handleNotFound);
-  app.register(helmet);
+  // It speaks plain HTTP inside the cluster (SCOPE.md): a browser must not be sent to https.
+  app.register(helmet, {
+    hsts: false,
+    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+  });
   registerOpenApi(app);
   app.register(async (scope) => {
     useZod(scope);

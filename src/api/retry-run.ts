@@ -8,9 +8,9 @@ import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { readEnvelopes } from '../store/events.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import {
-  countRetries,
-  findRunningOfChain,
-  lockRun,
+  findUnfailedOfChain,
+  lastRetryNumber,
+  lockChain,
   readRunsForPrepare,
   type StandingRun,
 } from '../store/runs.ts';
@@ -63,7 +63,10 @@ export function createRetries(deps: RetryDeps): Retries {
           errors: [{ code: 'event_missing', message, details: {} }],
         };
       }
-      const triggerKey = retryTriggerKey(failed.run_id, (await countRetries(deps.pool, failed.run_id)) + 1);
+      const triggerKey = retryTriggerKey(
+        failed.run_id,
+        (await lastRetryNumber(deps.pool, failed.run_id)) + 1,
+      );
       const run = factsOf({ ...failed, run_id: runId(failed.definition_id, triggerKey) });
       return rehearseRun(
         { revision: definition, event, run, applyFilter: failed.event_uid !== null },
@@ -100,10 +103,11 @@ async function insertRetry(
 ): Promise<StartingRun> {
   const { definition_id, origin_trigger_key } = failed;
   // All runs of a chain have the same idempotency keys: two at a time would write the same tasks.
-  await lockRun(client, definition_id, origin_trigger_key);
-  const running = await findRunningOfChain(client, definition_id, origin_trigger_key);
-  if (running) throw new Problem('wrong_state', `run ${running}, a retry of the same run, is still running`);
-  const triggerKey = retryTriggerKey(failed.run_id, (await countRetries(client, failed.run_id)) + 1);
+  await lockChain(client, definition_id, origin_trigger_key);
+  const other = await findUnfailedOfChain(client, definition_id, origin_trigger_key);
+  if (other)
+    throw new Problem('wrong_state', `run ${other.run_id}, a retry of the same run, is ${other.status}`);
+  const triggerKey = retryTriggerKey(failed.run_id, (await lastRetryNumber(client, failed.run_id)) + 1);
   const run = newRetry(deps, failed, definition, triggerKey, requestedBy);
   if (await insertStartingRun(client, run)) return run;
   throw new Problem('wrong_state', 'the run is being retried at this moment');

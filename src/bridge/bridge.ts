@@ -26,6 +26,8 @@ export interface BridgeDeps {
 }
 
 export interface Bridge {
+  /** Rejects where the subscriber cannot go on: its process is to be replaced. */
+  failed: Promise<never>;
   health(): { ok: boolean; message: string };
   stop(graceMs: number): Promise<void>;
 }
@@ -36,6 +38,7 @@ export function startBridge(deps: BridgeDeps): Bridge {
   const flushing = startFlushing({
     ...deps,
     inbox,
+    isConnected: () => !deps.connection.isClosed(),
     countOpenDispatches: () => countOpenDispatches(deps.pool),
   });
   const lagTimer = setInterval(() => {
@@ -44,6 +47,7 @@ export function startBridge(deps: BridgeDeps): Bridge {
     );
   }, LAG_INTERVAL_MS);
   return {
+    failed: flushing.failed,
     health() {
       const fault = flushing.fault();
       return fault ? { ok: false, message: fault } : consuming.health();

@@ -1,5 +1,5 @@
 /** The connection to NATS: it waits for the server at the start and comes back by itself for ever. */
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -14,7 +14,9 @@ export async function connectNats(
     maxReconnectAttempts: -1,
     waitOnFirstConnect: true,
     reconnectTimeWait: 500,
-    ...(credsFile ? { authenticator: credsAuthenticator(await readFile(credsFile)) } : {}),
+    // Credentials that are being rotated are refused for a while: that is no reason to give up for good.
+    ignoreAuthErrorAbort: true,
+    ...(credsFile ? { authenticator: credsAuthenticator(() => readFileSync(credsFile)) } : {}),
   });
   void watch(connection, logger);
   return connection;

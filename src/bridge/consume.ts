@@ -37,7 +37,7 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
       try {
         const consumer = await setUp();
         fault = null;
-        for (let expected = 1024; !stopping.signal.aborted; ) {
+        for (let expected = PULL_BYTES / PULL_MESSAGES; !stopping.signal.aborted; ) {
           await inbox.hasRoom();
           if (stopping.signal.aborted) return;
           expected = await pull(consumer, expected);
@@ -61,13 +61,13 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
     return jetstream(connection).consumers.get(stream, deps.consumer);
   }
 
-  /** One bounded pull. `expected` is the size of the largest recent message: large ones are pulled fewer at a time. */
+  /** One bounded pull. `expected` is a size that remembers large messages for a while: they are pulled fewer at a time. */
   async function pull(consumer: Consumer, expected: number): Promise<number> {
     const max_messages = Math.max(8, Math.min(PULL_MESSAGES, Math.floor(PULL_BYTES / expected)));
     // `fetch`, not `consume`: the latter pulls on as messages arrive, however many wait to be handled.
     const messages = await consumer.fetch({ max_messages, expires: PULL_EXPIRES_MS });
     stopPull = () => messages.stop();
-    let largest = 1024;
+    let largest = expected * 0.9;
     for await (const message of messages) {
       largest = Math.max(largest, message.data.byteLength);
       inbox.add(message);

@@ -14,6 +14,8 @@ export interface Candidate {
 
 export interface Refused extends Refusal {
   message: ReceivedMessage;
+  /** Where the envelope could be read: the message may be on record already, from a time when it was valid. */
+  event_uid: string | null;
 }
 
 export interface Decoded {
@@ -24,11 +26,25 @@ export interface Decoded {
 export function decodeMessages(messages: ReceivedMessage[], registry: Registry, dedupeDays: number): Decoded {
   const decoded: Decoded = { candidates: [], refused: [] };
   for (const message of messages) {
-    const outcome = decodeMessage(message, registry, dedupeDays);
+    const outcome = decodeIsolated(message, registry, dedupeDays);
     if ('reason' in outcome) decoded.refused.push(outcome);
     else decoded.candidates.push(outcome);
   }
   return decoded;
+}
+
+/** A fault of ours in one message must not hold up the stream: it is kept, with the fault, and can be redriven. */
+function decodeIsolated(
+  message: ReceivedMessage,
+  registry: Registry,
+  dedupeDays: number,
+): Candidate | Refused {
+  try {
+    return decodeMessage(message, registry, dedupeDays);
+  } catch (error) {
+    const violation = { pointer: '', message: `could not be handled: ${(error as Error).message}` };
+    return { message, event_uid: null, reason: 'unstorable', violations: [violation] };
+  }
 }
 
 export function decodeMessage(
@@ -37,19 +53,21 @@ export function decodeMessage(
   dedupeDays: number,
 ): Candidate | Refused {
   const decoded = decodeEnvelope(message.bytes, receivedAt(message));
-  if (!decoded.ok) return { message, reason: decoded.reason, violations: decoded.violations };
+  if (!decoded.ok)
+    return { message, event_uid: null, reason: decoded.reason, violations: decoded.violations };
   const { envelope } = decoded;
+  const event_uid = eventUid(envelope.source, envelope.id);
   const refusal = checkEvent(envelope, {
     subject: message.subject,
     attributesCheck: registry.attributesCheck,
     now: Date.now(),
     dedupeDays,
   });
-  if (refusal) return { message, ...refusal };
+  if (refusal) return { message, event_uid, ...refusal };
   return {
     message,
     envelope,
-    event_uid: eventUid(envelope.source, envelope.id),
+    event_uid,
     content_hash: contentHash(envelope.type, envelope.attributes),
   };
 }

@@ -8,21 +8,24 @@ import type { NewDispatch } from '../store/dispatches.ts';
 import { ACTIVITY_RUN, type ActivityRunInput } from '../workflows/contract.ts';
 import type { Matched } from './match.ts';
 
-/** Past this, a transaction gets slower for each row (measured between 200 and 500 with little gained beyond). */
+/** One transaction commits a dispatch: it is bounded in rows, and in bytes because each run keeps what it read. */
 export const MAX_MEMBERS = 500;
+export const MAX_BYTES = 8 * 1024 * 1024;
 
 /** Pairs whose definition decides at once share a dispatch; each of the others gets a workflow of its own. */
 export function composeDispatches(fired: Matched['fired'], resolvers: Resolvers): NewDispatch[] {
   const dispatches: NewDispatch[] = [];
   let shared: NewDispatch | null = null;
-  for (const { member, decision, definition } of fired) {
+  let sharedBytes = 0;
+  for (const { member, decision, definition, bytes } of fired) {
     const isShared: boolean = decidesAtOnce(definition, resolvers);
     let dispatch: NewDispatch | null = isShared ? shared : null;
-    if (!dispatch || dispatch.members.length >= MAX_MEMBERS) {
+    if (!dispatch || dispatch.members.length >= MAX_MEMBERS || sharedBytes + bytes > MAX_BYTES) {
       dispatch = { dispatch_id: randomUUID(), members: [] };
       dispatches.push(dispatch);
-      if (isShared) shared = dispatch;
+      if (isShared) [shared, sharedBytes] = [dispatch, 0];
     }
+    if (isShared) sharedBytes += bytes;
     dispatch.members.push(member);
     decision.dispatch_id = dispatch.dispatch_id;
   }

@@ -8,8 +8,9 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { StartDispatch } from './dispatch.ts';
 import type { Inbox } from './inbox.ts';
 import { toReceivedMessage } from './message.ts';
-import type { RecordBatch, Recorded } from './record.ts';
+import type { RecordBatch } from './record.ts';
 import { ACK_WAIT_MS } from './stream.ts';
+import type { Recorded } from './write-record.ts';
 
 /** With more dispatches than this not closed, nothing is recorded: the stream holds the backlog. */
 const MAX_OPEN_DISPATCHES = 24;
@@ -17,18 +18,22 @@ const MAX_OPEN_DISPATCHES = 24;
 const MAX_SETTLING = 4;
 const CAPACITY_POLL_MS = 20;
 const MAX_BACKOFF_MS = 5_000;
+const STALL_MS = 60_000;
 
 export interface FlushDeps {
   inbox: Inbox;
   record: RecordBatch;
   startDispatch: StartDispatch;
   countOpenDispatches: () => Promise<number>;
+  isConnected: () => boolean;
   logger: Logger;
 }
 
 export interface Flushing {
   /** The fault that keeps a batch from being recorded or started; null while all goes well. */
   fault(): string | null;
+  /** Rejects where the loop ends by a fault that trying again cannot mend. */
+  failed: Promise<never>;
   /** Finishes the batches in hand within `graceMs`; the rest is given back to the stream at once. */
   stop(graceMs: number): Promise<void>;
 }
@@ -39,6 +44,8 @@ export function startFlushing(deps: FlushDeps): Flushing {
   const inHand = new Set<JsMsg>();
   const settling = new Set<Promise<void>>();
   const faults = new Map<string, string>();
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => undefined);
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
@@ -49,7 +56,9 @@ export function startFlushing(deps: FlushDeps): Flushing {
       const received = batch.map(toReceivedMessage);
       const recorded = await untilDone('record', () => deps.record(received));
       if (!recorded) return;
-      const settled = settle(batch, recorded).finally(() => settling.delete(settled));
+      const settled = settle(batch, recorded)
+        .catch(failure.reject)
+        .finally(() => settling.delete(settled));
       settling.add(settled);
       if (settling.size >= MAX_SETTLING) await Promise.race(settling);
       await untilCapacity(recorded.open_dispatches);
@@ -67,10 +76,14 @@ export function startFlushing(deps: FlushDeps): Flushing {
   }
 
   async function untilCapacity(open: number): Promise<void> {
+    const since = performance.now();
     while (open > MAX_OPEN_DISPATCHES && !stopping.signal.aborted) {
       await sleep(CAPACITY_POLL_MS);
       open = (await untilDone('record', deps.countOpenDispatches)) ?? 0;
+      if (performance.now() - since > STALL_MS)
+        faults.set('capacity', `capacity: ${open} dispatches stay open; does a worker run?`);
     }
+    faults.delete('capacity');
   }
 
   /** PostgreSQL or Temporal being away delays a batch and never drops it. Null: stopped before it was done. */
@@ -91,10 +104,12 @@ export function startFlushing(deps: FlushDeps): Flushing {
 
   // What waits here for long is not to be delivered to another replica meanwhile.
   const keepAlive = setInterval(() => {
+    if (!deps.isConnected()) return;
     for (const message of [...inHand, ...inbox.waiting()]) message.working();
   }, ACK_WAIT_MS / 3);
-  const running = run();
+  const running = run().catch(failure.reject);
   return {
+    failed: failure.promise,
     fault: () => [...faults.values()][0] ?? null,
     async stop(graceMs) {
       inbox.close();
@@ -105,6 +120,7 @@ export function startFlushing(deps: FlushDeps): Flushing {
       stopping.abort();
       await done;
       clearInterval(keepAlive);
+      if (!deps.isConnected()) return;
       for (const message of [...inHand, ...inbox.waiting()]) message.nak();
     },
   };

@@ -56,6 +56,7 @@ function conflictOf({ message, envelope, event_uid }: Candidate): Refused {
   const what = `event ${event_uid} (id ${envelope.id} from ${envelope.source}) was accepted with another type or other attributes`;
   return {
     message,
+    event_uid,
     reason: 'id_conflict',
     violations: [{ pointer: '/id', message: `${what}; send changed content under a new id` }],
   };

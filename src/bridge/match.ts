@@ -23,6 +23,8 @@ export interface Matched {
     member: DispatchMember & { event_uid: string };
     decision: EventDecision;
     definition: ActiveDefinition;
+    /** Of the message: a measure of what its run will keep. */
+    bytes: number;
   }[];
   filterFailures: FilterFailure[];
   /** Events that no enabled definition is triggered by. */
@@ -75,6 +77,7 @@ function decide(candidate: Candidate, definition: ActiveDefinition, matched: Mat
       member: { run_id, definition_id, definition_hash, event_uid },
       decision,
       definition,
+      bytes: candidate.message.bytes.byteLength,
     });
   }
 }

@@ -9,22 +9,29 @@ export interface ReceivedMessage {
   stream_seq: number;
   /** Microseconds since 1970. */
   stream_timestamp: number;
-  redelivered: boolean;
 }
 
 export function toReceivedMessage(message: JsMsg): ReceivedMessage {
-  const headers: Record<string, string[]> = {};
-  for (const key of message.headers?.keys() ?? []) {
-    headers[storableText(key)] = (message.headers?.values(key) ?? []).map(storableText);
-  }
   return {
     subject: storableText(message.subject),
-    headers,
+    headers: readHeaders(message),
     bytes: message.data,
     stream_seq: message.info.streamSequence,
     stream_timestamp: Number(message.timestampNanos / 1000n),
-    redelivered: message.redelivered,
   };
+}
+
+/** They are decoded at the first access, and the client throws at some that a server stores: the body decides all the same. */
+function readHeaders(message: JsMsg): ReceivedMessage['headers'] {
+  const headers: ReceivedMessage['headers'] = {};
+  try {
+    for (const key of message.headers?.keys() ?? []) {
+      headers[storableText(key)] = (message.headers?.values(key) ?? []).map(storableText);
+    }
+    return headers;
+  } catch (error) {
+    return { '(unreadable)': [storableText((error as Error).message)] };
+  }
 }
 
 /** When the stream took it, RFC 3339. */

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type WorkflowClient, WorkflowNotFoundError } from '@temporalio/client';
-import type { RunErrorCode } from '../core/decision.ts';
+import type { RunError } from '../core/decision.ts';
 import {
   closeDispatch,
   insertDispatch,
@@ -15,6 +15,7 @@ import { moveDecisions } from '../store/event-decisions.ts';
 import { type Pool, transaction } from '../store/pool.ts';
 import { failRunningRuns } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { StartDispatch } from './dispatch.ts';
 
 const INTERVAL_MS = 5_000;
@@ -22,20 +23,20 @@ const INTERVAL_MS = 5_000;
 const IDLE_SECONDS = 15;
 const LEASED_AT_ONCE = 50;
 
-const ERROR_OF_STATUS: Record<string, { code: RunErrorCode; message: string }> = {
+/** The statuses that end a workflow, with what that means for a run that it left behind. */
+const ERROR_OF_STATUS: Record<string, Pick<RunError, 'code' | 'message'>> = {
   TERMINATED: { code: 'workflow_terminated', message: 'the workflow was terminated before the run ended' },
   CANCELLED: { code: 'workflow_cancelled', message: 'the workflow was cancelled before the run ended' },
   TIMED_OUT: { code: 'workflow_timed_out', message: 'the workflow timed out before the run ended' },
-};
-const OTHER_END: { code: RunErrorCode; message: string } = {
-  code: 'workflow_failed',
-  message: 'the workflow ended without ending the run',
+  FAILED: { code: 'workflow_failed', message: 'the workflow failed before the run ended' },
+  COMPLETED: { code: 'workflow_failed', message: 'the workflow ended, and what it had committed is gone' },
 };
 
 export interface ReconcileDeps {
   pool: Pool;
   workflows: WorkflowClient;
   startDispatch: StartDispatch;
+  metrics: Metrics;
   logger: Logger;
   idleSeconds?: number;
 }
@@ -44,19 +45,27 @@ export interface ReconcileDeps {
 export function createReconcile(deps: ReconcileDeps): () => Promise<number> {
   return async function reconcile() {
     const stale = await leaseStaleDispatches(deps.pool, deps.idleSeconds ?? IDLE_SECONDS, LEASED_AT_ONCE);
-    for (const dispatchId of stale) await reconcileOne(deps, dispatchId);
+    for (const dispatchId of stale) {
+      await reconcileOne(deps, dispatchId).catch((error: unknown) => {
+        deps.logger.warn(
+          { err: error, dispatch_id: dispatchId },
+          'a dispatch could not be looked at; the next pass tries again',
+        );
+      });
+    }
     return stale.length;
   };
 }
 
-/** Calls `reconcile` on a plain timer until stopped; a failing pass is logged and tried again. */
+/** Calls `reconcile` on a plain timer until stopped, one pass at a time; a failing pass is logged and tried again. */
 export function startReconciler(reconcile: () => Promise<number>, logger: Logger): { stop(): Promise<void> } {
-  let running = Promise.resolve();
+  let running: Promise<void> | null = null;
   const timer = setInterval(() => {
-    running = running
-      .then(reconcile)
-      .then(() => undefined)
-      .catch((error: unknown) => logger.warn({ err: error }, 'reconciling failed and is tried again'));
+    running ??= reconcile()
+      .catch((error: unknown) => logger.warn({ err: error }, 'reconciling failed and is tried again'))
+      .then(() => {
+        running = null;
+      });
   }, INTERVAL_MS);
   return {
     async stop() {
@@ -68,13 +77,17 @@ export function startReconciler(reconcile: () => Promise<number>, logger: Logger
 
 async function reconcileOne(deps: ReconcileDeps, dispatchId: string): Promise<void> {
   const status = await workflowStatus(deps.workflows, dispatchId);
-  if (status === 'RUNNING') return;
   if (status === null) {
     deps.logger.info({ dispatch_id: dispatchId }, 'starting a dispatch that has no workflow');
     await deps.startDispatch(dispatchId);
     return;
   }
-  const again = await closeByForce(deps, dispatchId, status);
+  const error = ERROR_OF_STATUS[status];
+  if (!error) return;
+  const again = await closeByForce(deps, dispatchId, status, {
+    ...error,
+    details: { workflow_id: dispatchId },
+  });
   if (again) await deps.startDispatch(again);
 }
 
@@ -88,24 +101,30 @@ async function workflowStatus(workflows: WorkflowClient, workflowId: string): Pr
 }
 
 /** Ends the rows of a workflow that was ended by force; what has no row yet goes on in a new dispatch, whose id is returned. */
-async function closeByForce(deps: ReconcileDeps, dispatchId: string, status: string): Promise<string | null> {
-  return transaction(deps.pool, async (client) => {
-    const { code, message } = ERROR_OF_STATUS[status] ?? OTHER_END;
-    const failed = await failRunningRuns(client, dispatchId, {
-      code,
-      message,
-      details: { workflow_id: dispatchId },
-    });
+async function closeByForce(
+  deps: ReconcileDeps,
+  dispatchId: string,
+  status: string,
+  error: RunError,
+): Promise<string | null> {
+  const closed = await transaction(deps.pool, async (client) => {
+    if (!(await closeDispatch(client, dispatchId))) return null;
+    const failed = await failRunningRuns(client, dispatchId, error);
     const members = await listMembersWithoutRun(client, dispatchId);
-    await closeDispatch(client, dispatchId);
-    deps.logger.warn(
-      { dispatch_id: dispatchId, status, failed: failed.length, dispatched_again: members.length },
-      'closed a dispatch by force',
-    );
-    if (members.length === 0) return null;
+    if (members.length === 0) return { failed, members, again: null };
     const again = randomUUID();
     await insertDispatch(client, { dispatch_id: again, members });
     await moveDecisions(client, dispatchId, members, again);
-    return again;
+    return { failed, members, again };
   });
+  if (!closed) return null;
+  for (const definition_id of closed.failed) deps.metrics.runs.inc({ definition_id, status: 'failed' });
+  const context = {
+    dispatch_id: dispatchId,
+    status,
+    failed: closed.failed.length,
+    dispatched_again: closed.members.length,
+  };
+  deps.logger.warn(context, 'closed a dispatch by force');
+  return closed.again;
 }

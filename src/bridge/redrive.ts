@@ -4,7 +4,6 @@ import type { AppliedRegistry, Registry } from '../definitions/applied-registry.
 import type { Resolvers } from '../resolvers/registry.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { type DecisionView, listDecisions } from '../store/event-decisions.ts';
-import { readEventIds } from '../store/event-ids.ts';
 import { isPoisonousRow } from '../store/failure.ts';
 import { type Pool, type Queryable, rehearsal, transaction } from '../store/pool.ts';
 import {
@@ -15,10 +14,11 @@ import {
 } from '../store/quarantined-events.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type Candidate, decodeMessage } from './decode.ts';
+import { decodeMessage } from './decode.ts';
 import type { StartDispatch } from './dispatch.ts';
 import type { ReceivedMessage } from './message.ts';
-import { countMetrics, type Recorded, recordAll } from './record.ts';
+import { countMetrics } from './record.ts';
+import { type Recorded, writeRecord } from './write-record.ts';
 
 export interface RedriveDeps {
   pool: Pool;
@@ -78,9 +78,13 @@ async function attempt(
   if (fault || !row) return { redriven: fault ?? { outcome: 'not_found' }, recorded: null };
   const decoded = decodeMessage(messageOf(row), registry, deps.dedupeDays);
   if ('reason' in decoded) return refuse(client, id, decoded);
-  const recorded = await recordAll(deps, client, registry, [decoded], []);
-  if (recorded.accepted.length === 0 && !(await isRepetition(client, decoded)))
-    return refuse(client, id, conflictOf(decoded));
+  const recorded = await writeRecord(deps, client, registry, {
+    candidates: [decoded],
+    refused: [],
+    redelivered: [],
+  });
+  const [conflict] = recorded.conflicts;
+  if (conflict) return refuse(client, id, conflict);
   await closeQuarantined(client, id, { state: 'redriven', reason: null, event_uid: decoded.event_uid });
   if (recorded.accepted.length === 0)
     return { redriven: { outcome: 'redriven', fate: 'duplicate', decisions: [] }, recorded };
@@ -101,30 +105,15 @@ function faultOf(row: LockedQuarantined | null): Redriven | null {
 }
 
 async function refuse(client: Queryable, id: string, { reason, violations }: Refusal): Promise<Attempt> {
-  const kept = violations.slice(0, 100);
-  await updateRefusal(client, id, reason, kept);
+  await updateRefusal(client, id, reason, violations);
   const redriven: Redriven = {
     outcome: 'redriven',
     fate: 'quarantined',
     decisions: [],
     reason,
-    violations: kept,
+    violations,
   };
   return { redriven, recorded: null };
-}
-
-/** An identity that was claimed before: with this content it is a repetition, with another a conflict. */
-async function isRepetition(client: Queryable, { event_uid, content_hash }: Candidate): Promise<boolean> {
-  const known = (await readEventIds(client, [event_uid])).get(event_uid);
-  return known?.content_hash.equals(content_hash) ?? false;
-}
-
-function conflictOf({ event_uid, envelope }: Candidate): Refusal {
-  const what = `event ${event_uid} (id ${envelope.id} from ${envelope.source}) was accepted with another type or other attributes`;
-  return {
-    reason: 'id_conflict',
-    violations: [{ pointer: '/id', message: `${what}; send changed content under a new id` }],
-  };
 }
 
 function messageOf({
@@ -134,7 +123,7 @@ function messageOf({
   stream_seq,
   stream_timestamp,
 }: LockedQuarantined): ReceivedMessage {
-  return { subject, headers, bytes, stream_seq, stream_timestamp, redelivered: false };
+  return { subject, headers, bytes, stream_seq, stream_timestamp };
 }
 
 /** It is committed: where Temporal is away, the reconciler starts it. */

@@ -59,6 +59,10 @@ export function hazardsOf(config: StreamConfig): string[] {
   if (config.max_msg_size > 0 && config.max_msg_size < MAX_EVENT_BYTES) {
     hazards.push(`max_msg_size is below ${MAX_EVENT_BYTES}: valid events are refused by the server`);
   }
+  if (config.no_ack) hazards.push('no_ack is set: a publisher never knows whether its event was stored');
+  if (config.allow_rollup_hdrs)
+    hazards.push('allow_rollup_hdrs is set: a publisher can remove events that wait');
+  if (config.allow_msg_ttl) hazards.push('allow_msg_ttl is set: an event can run out while it waits');
   if (config.sealed)
     hazards.push('the stream is sealed: nothing can be published, and nothing acknowledged leaves it');
   return hazards;
@@ -87,6 +91,8 @@ export async function ensureConsumer(
   }
   const { ack_wait, max_deliver, max_ack_pending } = CONSUMER;
   const { config } = existing;
+  for (const hazard of consumerHazardsOf(config))
+    logger.warn({ stream, consumer: name, hazard }, 'the consumer has a hazard');
   if (
     config.ack_wait === ack_wait &&
     config.max_deliver === max_deliver &&
@@ -98,6 +104,20 @@ export async function ensureConsumer(
     'the consumer differs and is updated',
   );
   await jsm.consumers.update(stream, name, { ack_wait, max_deliver, max_ack_pending });
+}
+
+/** What of an existing consumer cannot be changed, and loses or stalls. */
+function consumerHazardsOf(config: ConsumerConfig): string[] {
+  const hazards: string[] = [];
+  if (config.ack_policy !== AckPolicy.Explicit)
+    hazards.push('ack_policy is not explicit: events count as handled before they are');
+  const filters = config.filter_subjects ?? [config.filter_subject ?? ''];
+  if (!filters.some((filter) => filter === SUBJECTS || filter === '' || filter === '>')) {
+    hazards.push(`its filter does not cover ${SUBJECTS}: some events are never delivered`);
+  }
+  if (config.headers_only) hazards.push('headers_only is set: events come without their payload');
+  if (config.pause_until) hazards.push(`it is paused until ${config.pause_until}`);
+  return hazards;
 }
 
 async function unlessNotFound<T>(request: Promise<T>, code: number): Promise<T | null> {

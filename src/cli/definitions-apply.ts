@@ -1,12 +1,12 @@
 /** `definitions apply`: the folder's definitions and event types become the applied ones. */
-import { readConfig, requireServers } from '../config.ts';
+import { readServiceConfig } from '../config.ts';
 import { applyFolder, InvalidDefinitionsError } from '../definitions/apply-folder.ts';
 import { createPool } from '../store/pool.ts';
 import { createLogger } from '../telemetry/logger.ts';
 
 export async function applyCommand(options: { json: boolean }): Promise<number> {
-  const config = requireServers(readConfig(), ['DATABASE_URL']);
-  const pool = createPool(config.DATABASE_URL, createLogger(config.LOG_LEVEL), 1);
+  const config = readServiceConfig(['DATABASE_URL']);
+  const pool = createPool(config.DATABASE_URL, createLogger(config.LOG_LEVEL), { max: 1 });
   try {
     const applied = await applyFolder(pool, config.DEFINITIONS_DIR);
     if (options.json) console.log(JSON.stringify({ ...applied, errors: [] }, null, 2));

@@ -5,13 +5,14 @@ import { join, resolve } from 'node:path';
 import { type Config, readConfig, readLaunchEnvironment, withServers } from '../config.ts';
 import { applyFolder } from '../definitions/apply-folder.ts';
 import { defaultCacheDir, type ServerExit, type Servers, startServers } from '../dev/servers.ts';
-import { type Service, startService } from '../service.ts';
+import { type Service, startService } from '../service/service.ts';
 import { migrate } from '../store/migrate.ts';
 import { createPool } from '../store/pool.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { freeAdminPort } from './admin-port.ts';
 import { MIGRATIONS_DIR } from './folders.ts';
 import { onStopSignal } from './stop-signal.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface DevOptions {
   /** Null: `.activity-core`, or a temporary folder where ephemeral. */
@@ -27,6 +28,7 @@ export async function devCommand(options: DevOptions): Promise<number> {
   const config = readConfig();
   const logger = createLogger(config.LOG_LEVEL);
   const stateDir = options.stateDir ? resolve(options.stateDir) : await defaultStateDir(options.ephemeral);
+  const devFile = join(stateDir, 'dev.json');
   const say = (message: string) => console.log(message);
   const stopping = onStopSignal();
   const broken = Promise.withResolvers<Error>();
@@ -34,12 +36,17 @@ export async function devCommand(options: DevOptions): Promise<number> {
   let service: Service | null = null;
   let restarts: Restarts | null = null;
   try {
-    say('Starting activity-core with its own servers.');
+    say('Starting activity-core. Servers that are not named in the environment are started with it.');
     servers = await launch(config, options, stateDir, stopping.signal, say, (exit) => {
       if (stopping.signal.aborted) return;
       restarts?.handle(exit).catch((error: unknown) => broken.resolve(error as Error));
+    }).catch((error: unknown) => {
+      if (stopping.signal.aborted) throw error;
+      throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
     });
     restarts = createRestarts(servers, logger);
+    // What a crash has left names processes that are gone.
+    await rm(devFile, { force: true });
     await prepareDatabase(config, servers.database_url, logger, say);
     const adminPort = await freeAdminPort(config, say);
     const serviceConfig = { ...withServers(config, servers), ADMIN_PORT: adminPort };
@@ -51,8 +58,8 @@ export async function devCommand(options: DevOptions): Promise<number> {
     });
     await Promise.race([service.ready, stopping.requested]);
     if (!stopping.signal.aborted) {
-      await writeDevFile(stateDir, servers, service.url);
-      say(summary(servers, service.url, stateDir));
+      await writeDevFile(devFile, servers, service.url);
+      say(summary(servers, service.url, stateDir, options.stateDir === null && !options.ephemeral));
     }
     const failure = await Promise.race([
       stopping.requested,
@@ -67,12 +74,15 @@ export async function devCommand(options: DevOptions): Promise<number> {
     if (stopping.signal.aborted) return 0;
     throw error;
   } finally {
-    say('Stopping…');
-    await rm(join(stateDir, 'dev.json'), { force: true });
-    await service?.stop();
-    await servers?.close();
+    if (servers) {
+      say('Stopping…');
+      // Only ours: a start that was refused leaves the file of the instance that lives.
+      await rm(devFile, { force: true });
+      await service?.stop();
+      await servers.close();
+      say('Stopped.');
+    }
     stopping.release();
-    say('Stopped.');
   }
 }
 
@@ -117,7 +127,7 @@ async function prepareDatabase(
   logger: Logger,
   say: (message: string) => void,
 ): Promise<void> {
-  const pool = createPool(databaseUrl, logger, 2);
+  const pool = createPool(databaseUrl, logger, { max: 2 });
   try {
     const migrated = await migrate(pool, MIGRATIONS_DIR);
     if (migrated.length > 0) say(`Migrated the database: ${migrated.join(', ')}`);
@@ -151,7 +161,7 @@ function createRestarts(servers: Servers, logger: Logger): Restarts {
   };
 }
 
-async function writeDevFile(stateDir: string, servers: Servers, apiUrl: string): Promise<void> {
+async function writeDevFile(file: string, servers: Servers, apiUrl: string): Promise<void> {
   const { temporal_address, temporal_ui_url, nats_url, database_url } = servers;
   const content = {
     temporal_address,
@@ -161,25 +171,32 @@ async function writeDevFile(stateDir: string, servers: Servers, apiUrl: string):
     api_url: apiUrl,
     pid: process.pid,
   };
-  const file = join(stateDir, 'dev.json');
   // It holds the database's password, and a reader must never find half of it.
   await writeFile(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   await rename(`${file}.new`, file);
 }
 
-function summary(servers: Servers, apiUrl: string, stateDir: string): string {
-  const database = servers.database_url.replace(/:\/\/([^:@/]+):[^@/]+@/, '://$1:***@');
+/** Where a server is, without the user, password and parameters that its URL may carry. */
+function placeOf(url: string): string {
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
+}
+
+function summary(servers: Servers, apiUrl: string, stateDir: string, isDefault: boolean): string {
+  // The commands find the instance of the default folder by themselves.
+  const api = isDefault ? '' : ` --api ${apiUrl}`;
+  const nats = isDefault ? '' : ` --nats ${placeOf(servers.nats_url)}`;
   return `
 activity-core is ready.
 
   API          ${apiUrl}/api/v1/runs
   Temporal     ${servers.temporal_address}${servers.temporal_ui_url ? `   web UI ${servers.temporal_ui_url}` : ''}
-  NATS         ${servers.nats_url}
-  PostgreSQL   ${database}
+  NATS         ${placeOf(servers.nats_url)}
+  PostgreSQL   ${placeOf(servers.database_url)}
   state        ${stateDir}   (addresses with the password: dev.json)
 
-Publish an event:   npx activity-core publish FILE
-See what came of it: npx activity-core runs list
+Publish an event:    npx activity-core publish FILE${nats}
+See what came of it: npx activity-core runs list${api}
 Ctrl-C stops everything that was started here.
 `;
 }

@@ -6,6 +6,9 @@ import {
   UnexpectedAnswerError,
 } from '../clients/activity-core-api-errors.ts';
 import { ConfigurationError } from '../config.ts';
+import { InvalidDefinitionsError } from '../definitions/apply-folder.ts';
+import { isTransient } from '../store/failure.ts';
+import { MigrationError } from '../store/migrate.ts';
 import type { ExitCode } from './cli.ts';
 import { printable, printableLines } from './printable.ts';
 import type { Terminal } from './terminal.ts';
@@ -27,6 +30,16 @@ export function tellFailure(error: unknown, terminal: Terminal): ExitCode {
   }
   if (error instanceof UsageError || error instanceof ConfigurationError)
     return tell(terminal, error.message);
+  if (error instanceof InvalidDefinitionsError || error instanceof MigrationError) {
+    tell(terminal, error.message);
+    return 1;
+  }
+  if (isTransient(error)) {
+    return tell(
+      terminal,
+      `a server does not answer as expected: ${(error as Error).message}; check its address and credentials`,
+    );
+  }
   terminal.warn(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return 1;
 }

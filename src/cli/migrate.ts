@@ -1,13 +1,13 @@
 /** `migrate`: brings the database to this version; safe to run twice and twice at once. */
-import { readConfig, requireServers } from '../config.ts';
+import { readServiceConfig } from '../config.ts';
 import { migrate } from '../store/migrate.ts';
 import { createPool } from '../store/pool.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { MIGRATIONS_DIR } from './folders.ts';
 
 export async function migrateCommand(): Promise<number> {
-  const config = requireServers(readConfig(), ['DATABASE_URL']);
-  const pool = createPool(config.DATABASE_URL, createLogger(config.LOG_LEVEL), 1);
+  const config = readServiceConfig(['DATABASE_URL']);
+  const pool = createPool(config.DATABASE_URL, createLogger(config.LOG_LEVEL), { max: 1 });
   try {
     const applied = await migrate(pool, MIGRATIONS_DIR);
     console.log(

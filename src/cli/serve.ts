@@ -1,6 +1,6 @@
 /** `serve`: the roles of one process, against servers that somebody else runs. */
-import { ConfigurationError, readConfig, requireServers } from '../config.ts';
-import { ROLES, type Role, startService } from '../service.ts';
+import { ConfigurationError, readServiceConfig } from '../config.ts';
+import { ROLES, type Role, startService } from '../service/service.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { MIGRATIONS_DIR } from './folders.ts';
 import { onStopSignal } from './stop-signal.ts';
@@ -10,7 +10,7 @@ export async function serveCommand(options: { roles: string }): Promise<number> 
   const needed = roles.includes('subscriber')
     ? (['DATABASE_URL', 'NATS_URL'] as const)
     : (['DATABASE_URL'] as const);
-  const config = requireServers(readConfig(), needed);
+  const config = readServiceConfig(needed);
   const logger = createLogger(config.LOG_LEVEL);
   const stopping = onStopSignal();
   const service = await startService({ config, roles, logger, migrationsDir: MIGRATIONS_DIR });
@@ -19,7 +19,7 @@ export async function serveCommand(options: { roles: string }): Promise<number> 
     logger.warn({ host: config.ADMIN_HOST }, 'the API listens beyond loopback without ADMIN_TOKEN');
   }
   service.ready.then(
-    () => logger.info({ roles }, 'ready'),
+    (isReady) => isReady && logger.info({ roles }, 'ready'),
     (error: unknown) => logger.debug({ err: error }, 'never became ready'),
   );
   const failure = await Promise.race([stopping.requested, service.failed.catch((error: Error) => error)]);

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { EVENT_TYPE } from './definition.ts';
 import type { JsonObject } from './json.ts';
-import { findUnstorable, nestingDepth } from './storable.ts';
+import { findInexactInteger, findUnstorable, nestingDepth } from './storable.ts';
 import { describeFound } from './wording.ts';
 
 export const MAX_EVENT_BYTES = 256 * 1024;
@@ -68,7 +68,16 @@ const object = z.custom<JsonObject>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'expected an object',
 );
-const time = z.iso.datetime({ offset: true, error: 'expected an RFC 3339 time, as in 2026-11-20T08:15:00Z' });
+// RFC 3339 lets `t` and `z` stand in lower case.
+const time = z.preprocess(
+  (value) => (typeof value === 'string' ? value.toUpperCase() : value),
+  z.iso.datetime({ offset: true, error: 'expected an RFC 3339 time, as in 2026-11-20T08:15:00Z' }),
+);
+const extension = z
+  .union([z.string().max(1000), z.number(), z.boolean()], 'expected a text, a number or true or false')
+  .transform(String)
+  .nullish()
+  .transform((text) => text ?? null);
 const type = z
   .string('expected a dotted, lower-case type')
   .max(200, 'expected at most 200 characters')
@@ -92,12 +101,12 @@ const cloudEventSchema = z
     id: identifier,
     type,
     source: identifier,
-    time: time.optional(),
+    time: time.nullish(),
     subject: optionalText,
     data: object,
-    data_base64: z.never('is refused: send `data`, an object').optional(),
-    correlationid: optionalText,
-    causationid: optionalText,
+    data_base64: z.null('is refused: send `data`, an object').optional(),
+    correlationid: extension,
+    causationid: extension,
   })
   .transform(({ specversion: _, data, data_base64: __, correlationid, causationid, ...event }) => ({
     ...event,
@@ -112,13 +121,18 @@ export function decodeEnvelope(bytes: Uint8Array, receivedAt: string): Decoded {
   if (bytes.byteLength > MAX_EVENT_BYTES) {
     return refuse('too_large', `has ${bytes.byteLength} bytes; expected at most ${MAX_EVENT_BYTES}`);
   }
+  let text: string;
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
   } catch (error) {
     return refuse('not_json', (error as Error).message);
   }
-  return checkEnvelope(value, receivedAt);
+  const decoded = checkEnvelope(value, receivedAt);
+  const inexact = decoded.ok && findInexactInteger(text);
+  if (!inexact) return decoded;
+  return refuse('unstorable', `holds ${inexact}, a whole number that a double would change; send it as text`);
 }
 
 export function checkEnvelope(value: unknown, receivedAt: string): Decoded {

@@ -14,8 +14,12 @@ export interface TreeProblem {
   offset: number;
 }
 
-/** Wraps an operand into a call of a checking function; errors in it are told of `blamed`. */
-export type Guard = (name: GuardName, operand: CelNode, blamed: CelNode) => CelNode;
+export interface TreeBuilder {
+  /** Wraps an operand into a call of a checking function; errors in it are told of `blamed`. */
+  guard(name: GuardName, operand: CelNode, blamed: CelNode): CelNode;
+  /** `operand && other` or `operand || other` without the library's forgiveness: an error of the first operand stands. */
+  strict(op: '&&' | '||', operand: CelNode, other: CelNode): { first: CelNode; neutral: CelNode };
+}
 export type GuardName = 'guardDivisor' | 'guardAddend' | 'guardOperand' | 'guardKey';
 
 /** The name under which `matches` is registered anew, on RE2: the library's own can be made to hang. */
@@ -116,7 +120,7 @@ export function findCalls(root: CelNode): { has: number[]; patterns: { text: str
 }
 
 /** Changes the tree in place (macros share its nodes): operands are guarded, `matches` runs on RE2. */
-export function guardTree(root: CelNode, guard: Guard): void {
+export function guardTree(root: CelNode, { guard, strict }: TreeBuilder): void {
   forEachNode(root, (node) => {
     switch (node.op) {
       case '/':
@@ -136,6 +140,7 @@ export function guardTree(root: CelNode, guard: Guard): void {
           const operand = node.args[side];
           if (mayBeNoBool(operand)) node.args[side] = guard('guardOperand', operand, operand);
         }
+        makeStrict(node.op, node.args, strict);
         break;
       case 'map':
         for (const entry of node.args) {
@@ -147,6 +152,13 @@ export function guardTree(root: CelNode, guard: Guard): void {
         break;
     }
   });
+}
+
+/** A missing field must not turn into `false` because the other side happens to decide (contract 3). */
+function makeStrict(op: '&&' | '||', operands: [CelNode, CelNode], strict: TreeBuilder['strict']): void {
+  const { first, neutral } = strict(op, operands[0], operands[1]);
+  operands[0] = first;
+  operands[1] = neutral;
 }
 
 /** Keys that the library drops from a map without a word. */

@@ -16,7 +16,13 @@ import { RE2JS, RE2JSException } from 're2js';
 import { createChecker } from './expression-check.ts';
 import type { Fault } from './expression-problem.ts';
 import { type Engine, type Scope, scopeOf } from './expression-scope.ts';
-import { type Guard, type GuardName, guardTree, isUnusableKey, SAFE_MATCHES } from './expression-tree.ts';
+import {
+  type GuardName,
+  guardTree,
+  isUnusableKey,
+  SAFE_MATCHES,
+  type TreeBuilder,
+} from './expression-tree.ts';
 import type { CelType } from './expression-types.ts';
 
 export {
@@ -81,19 +87,29 @@ function createEngine(): Engine {
     return compiled;
   }
 
-  const guard: Guard = (name, operand, node) => {
-    const call = environment.parse(`${name}(null)`).ast;
-    if (call.op !== 'call') throw new Error(`${name} did not parse as a call`);
-    call.args[1][0] = operand;
-    blamed.set(call, node);
-    return call;
+  const builder: TreeBuilder = {
+    guard(name, operand, node) {
+      const call = environment.parse(`${name}(null)`).ast;
+      if (call.op !== 'call') throw new Error(`${name} did not parse as a call`);
+      call.args[1][0] = operand;
+      blamed.set(call, node);
+      return call;
+    },
+    strict(op, operand, other) {
+      const choice = environment.parse('true ? true : false').ast;
+      if (choice.op !== '?:') throw new Error('a choice did not parse as one');
+      const [, yes, no] = choice.args;
+      choice.args[0] = operand;
+      choice.args[op === '&&' ? 1 : 2] = other;
+      return { first: choice, neutral: op === '&&' ? yes : no };
+    },
   };
 
   return {
     newChecker: (variables) => createChecker(variables, () => newEnvironment('typed')),
     parse: (source) => environment.parse(source),
     guard: (tree) => {
-      guardTree(tree.ast, guard);
+      guardTree(tree.ast, builder);
       const checked = tree.check();
       return checked.valid ? null : (checked.error ?? new Error('does not check'));
     },

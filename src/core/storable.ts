@@ -46,6 +46,23 @@ export function findUnstorable(root: unknown): { pointer: string; message: strin
   return null;
 }
 
+/**
+ * The first integer of a JSON text that is beyond 2^53 and no double holds: parsed, it would be another number, and two
+ * different events would look the same. Looks at the text only where it has that many digits.
+ */
+export function findInexactInteger(text: string): string | null {
+  if (!/\d{16}/.test(text)) return null;
+  let found: string | null = null;
+  const look = (_key: string, value: unknown, context?: { source?: string }): unknown => {
+    const source = context?.source ?? '';
+    if (typeof value === 'number' && /^-?\d+$/.test(source) && BigInt(source) !== BigInt(value))
+      found ??= source;
+    return value;
+  };
+  JSON.parse(text, look);
+  return found;
+}
+
 /** Text that comes from outside and must be kept all the same: what cannot be stored becomes U+FFFD. */
 export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\u0000', '\ufffd');

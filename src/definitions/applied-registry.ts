@@ -30,6 +30,8 @@ export interface ActiveDefinition extends Revision {
 export interface Registry {
   version: number;
   eventTypes: EventType[];
+  /** Types whose schema this version of the software cannot compile, with the reason: their events are quarantined. */
+  eventTypeProblems: ReadonlyMap<string, string>;
   definitions: ActiveDefinition[];
   find(definitionId: string): ActiveDefinition | undefined;
   /** The enabled definitions that an event of this type triggers. */
@@ -88,12 +90,14 @@ async function load(pool: Pool, resolvers: Resolvers): Promise<Registry> {
     ({ definition }) => definition.trigger.event?.type ?? '',
   );
   const revisions = new Map<string, Revision>();
+  const eventTypeProblems = new Map<string, string>();
   const checks = new Map(
-    eventTypes.map((eventType) => [eventType.type, createAttributesValidator(eventType)]),
+    eventTypes.map((eventType) => [eventType.type, compileCheck(eventType, eventTypeProblems)]),
   );
   return {
     version,
     eventTypes,
+    eventTypeProblems,
     definitions,
     find: (definitionId) => byId.get(definitionId),
     triggeredBy: (eventType) => byEventType.get(eventType) ?? [],
@@ -112,6 +116,20 @@ async function load(pool: Pool, resolvers: Resolvers): Promise<Registry> {
       return revision;
     },
   };
+}
+
+/** One type that cannot be compiled here must not stop the others: its events are kept in quarantine until it can. */
+function compileCheck(
+  eventType: EventType,
+  problems: Map<string, string>,
+): (attributes: JsonObject) => Violation[] {
+  try {
+    return createAttributesValidator(eventType);
+  } catch (error) {
+    const problem = `this version cannot compile the type's schema: ${(error as Error).message}`;
+    problems.set(eventType.type, problem);
+    return () => [{ pointer: '/attributes', message: problem }];
+  }
 }
 
 function compileRevision(

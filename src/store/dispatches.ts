@@ -61,10 +61,16 @@ export async function beginAttempt(pool: Pool, dispatchId: string, counted: 0 | 
   });
 }
 
-export async function closeDispatch(db: Queryable, dispatchId: string): Promise<void> {
-  await db.query('UPDATE dispatches SET closed_at = now() WHERE dispatch_id = $1 AND closed_at IS NULL', [
-    dispatchId,
-  ]);
+/**
+ * Whether it was open until now. Whoever ends a dispatch calls this first: the row's lock keeps a second one, who would
+ * compose its members again, waiting until it finds the dispatch closed.
+ */
+export async function closeDispatch(db: Queryable, dispatchId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'UPDATE dispatches SET closed_at = now() WHERE dispatch_id = $1 AND closed_at IS NULL',
+    [dispatchId],
+  );
+  return rowCount === 1;
 }
 
 export async function countOpenDispatches(db: Queryable): Promise<number> {

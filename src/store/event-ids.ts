@@ -62,7 +62,16 @@ export async function countDuplicates(db: Queryable, duplicates: Duplicate[]): P
   return rows[0].n;
 }
 
-/** A repetition that did not come through the stream: a redrive, say. */
-export async function countDuplicateOf(db: Queryable, eventUid: string): Promise<void> {
-  await db.query('UPDATE events SET duplicates = duplicates + 1 WHERE event_uid = $1', [eventUid]);
+/** Which of these very messages are on record, as an accepted event or as its repetition: `<event_uid> <stream_seq>`. */
+export async function listRecordedMessages(db: Queryable, messages: Duplicate[]): Promise<Set<string>> {
+  const { rows } = await db.query(
+    `SELECT m.event_uid, m.stream_seq
+       FROM json_to_recordset($1) AS m (event_uid uuid, stream_seq bigint, stream_timestamp bigint)
+      WHERE EXISTS (SELECT 1 FROM event_ids i WHERE i.event_uid = m.event_uid
+                       AND i.stream_seq = m.stream_seq AND i.stream_timestamp = m.stream_timestamp)
+         OR EXISTS (SELECT 1 FROM event_duplicates d WHERE d.event_uid = m.event_uid
+                       AND d.stream_seq = m.stream_seq AND d.stream_timestamp = m.stream_timestamp)`,
+    [JSON.stringify(messages)],
+  );
+  return new Set(rows.map((row) => `${row.event_uid} ${row.stream_seq}`));
 }

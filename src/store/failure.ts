@@ -1,33 +1,34 @@
-/** What a failing statement means: the one table of SQLSTATEs that are retried, and of those that one row is to blame for. */
+/**
+ * What a failing statement means. Whatever may be different a moment later is transient: a server that is away, restarts,
+ * is being restored or had its password changed delays, and fails nothing for good.
+ */
 
-const TRANSIENT = new Set(['40001', '40P01', '57P01', '57P02', '57P03', '57014', '53300', '55P03', '25006']);
-const TRANSIENT_SYSTEM = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-]);
-const TRANSIENT_MESSAGES = [
+/** Statements that this version can never run: a fault of ours, not of the moment. */
+const OURS = new Set(['42601', '42703', '42804', '42883', '42P02', '42P18']);
+const MESSAGES = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
-  'Client has encountered a connection error',
+  'connection error',
+  'Query read timeout',
+  'Cannot use a pool after',
 ];
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-/** The server is away, restarting, or another transaction was in the way: the same again later. */
-export function isTransient(error: unknown): boolean {
-  const code = codeOf(error);
-  if (TRANSIENT.has(code) || TRANSIENT_SYSTEM.has(code) || /^(08|53)\w{3}$/.test(code)) return true;
-  return error instanceof Error && TRANSIENT_MESSAGES.some((message) => error.message.includes(message));
-}
 
 /** Class 22 (data), 23 (constraint) or 54 (limit): one row of the statement cannot be stored. */
 export function isPoisonousRow(error: unknown): boolean {
-  return /^(22|23|54)\w{3}$/.test(codeOf(error));
+  return /^(22|23|54)\w{3}$/.test(sqlStateOf(error));
+}
+
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const state = sqlStateOf(error);
+  if (state) return !isPoisonousRow(error) && !OURS.has(state);
+  // The system's errors have codes like ECONNREFUSED; the driver's own have nothing but their text.
+  const isOfSystem = 'code' in error && typeof error.code === 'string' && /^E[A-Z_]+$/.test(error.code);
+  return isOfSystem || MESSAGES.some((message) => error.message.includes(message));
+}
+
+/** Five characters; the system's codes (ECONNRESET) are longer. */
+function sqlStateOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code) ? code : '';
 }

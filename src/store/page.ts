@@ -67,7 +67,7 @@ export async function readPage<Row extends object>(
 
 const column = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
-function encodeCursor(time: string, key: string): string {
+export function encodeCursor(time: string, key: string): string {
   return Buffer.from(JSON.stringify([time, key])).toString('base64url');
 }
 

@@ -8,7 +8,14 @@ export type Queryable = Pick<pg.Pool | pg.PoolClient, 'query'>;
 
 const { builtins } = pg.types;
 
-export function createPool(databaseUrl: string, logger: Logger, max = 10): Pool {
+/** A server that vanished without a word is noticed after this long; a migration may take longer. */
+export const QUERY_TIMEOUT_MS = 60_000;
+
+export function createPool(
+  databaseUrl: string,
+  logger: Logger,
+  { max = 10, queryTimeoutMs }: { max?: number; queryTimeoutMs?: number } = {},
+): Pool {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max,
@@ -16,6 +23,8 @@ export function createPool(databaseUrl: string, logger: Logger, max = 10): Pool 
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    ...(queryTimeoutMs ? { query_timeout: queryTimeoutMs } : {}),
     types: { getTypeParser },
   });
   // Without a listener, a server that goes away while a connection idles ends the process.
@@ -71,9 +80,11 @@ function getTypeParser(oid: number, format?: 'text' | 'binary'): Parser {
   return pg.types.getTypeParser(oid, format) as Parser;
 }
 
-/** `2026-11-20 08:15:00.25+00` → `2026-11-20T08:15:00.25Z`, to the microsecond, which Date would lose. */
+/** `2026-11-20 08:15:00.25+00` → `2026-11-20T08:15:00.25Z`, to the microsecond, which Date alone would lose. */
 export function rfc3339(text: string): string {
-  if (text.endsWith('+00')) return `${text.slice(0, -3).replace(' ', 'T')}Z`;
-  const at = new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
-  return Number.isNaN(at.getTime()) ? text : at.toISOString();
+  const [, date, time, fraction = '', offset = ''] = /^(\S+) ([\d:]+)(\.\d+)?([+-][\d:]+)$/.exec(text) ?? [];
+  if (!date || !time) return text;
+  if (offset === '+00') return `${date}T${time}${fraction}Z`;
+  const seconds = new Date(`${date}T${time}${offset.length === 3 ? `${offset}:00` : offset}`);
+  return Number.isNaN(seconds.getTime()) ? text : seconds.toISOString().replace('.000Z', `${fraction}Z`);
 }

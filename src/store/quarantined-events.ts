@@ -1,6 +1,7 @@
 /** `quarantined_events`: what was refused, whole, with the reason. */
 import type { QuarantineReason, Violation } from '../core/envelope.ts';
-import { type Page, type PageRequest, readPage } from './page.ts';
+import { storableText } from '../core/storable.ts';
+import { encodeCursor, type Page, type PageRequest, readPage } from './page.ts';
 import type { Queryable } from './pool.ts';
 
 export interface NewQuarantinedEvent {
@@ -28,10 +29,19 @@ export interface QuarantinedEvent {
   bytes: Buffer;
 }
 
+const MOST_VIOLATIONS = 100;
+
+/** A message about bytes that cannot be stored quotes them. */
+const storable = ({ pointer, message }: Violation): Violation => ({
+  pointer: storableText(pointer),
+  message: storableText(message),
+});
+
 /** The id is made of the stream message: delivered again, it is the same row. Returns the ids of the new ones. */
 export async function insertQuarantined(db: Queryable, events: NewQuarantinedEvent[]): Promise<Set<string>> {
   const rows = events.map((event) => ({
     ...event,
+    violations: event.violations.slice(0, MOST_VIOLATIONS).map(storable),
     bytes: `\\x${Buffer.from(event.bytes).toString('hex')}`,
     size: event.bytes.byteLength,
   }));
@@ -40,7 +50,7 @@ export async function insertQuarantined(db: Queryable, events: NewQuarantinedEve
      SELECT id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp
        FROM json_to_recordset($1) AS t (id uuid, subject text, headers jsonb, reason text, violations jsonb, bytes bytea,
                                         size integer, stream_seq bigint, stream_timestamp bigint)
-      ORDER BY id
+      ORDER BY stream_seq
      ON CONFLICT DO NOTHING RETURNING id`,
     [JSON.stringify(rows)],
   );
@@ -52,23 +62,25 @@ export async function listQuarantinedAmong(db: Queryable, ids: string[]): Promis
   return new Set(rows.map((row) => row.id));
 }
 
-const COLUMNS =
-  'id, received_at, subject, headers, reason, violations, size, state, state_reason, event_uid, bytes';
+const FACTS = 'id, received_at, subject, headers, reason, violations, size, state, state_reason, event_uid';
+const COLUMNS = `${FACTS}, bytes`;
+/** A page ends early where its rows hold more: five hundred of the largest would be half a gigabyte. */
+const MOST_PAGE_BYTES = 16 * 1024 * 1024;
 
 export interface QuarantineFilter {
   state?: string | undefined;
   reason?: string | undefined;
 }
 
-export function listQuarantined(
+export async function listQuarantined(
   db: Queryable,
   filter: QuarantineFilter,
   request: PageRequest,
 ): Promise<Page<QuarantinedEvent>> {
-  return readPage<QuarantinedEvent>(
+  const page = await readPage<Omit<QuarantinedEvent, 'bytes'>>(
     db,
     {
-      select: `SELECT ${COLUMNS} FROM quarantined_events`,
+      select: `SELECT ${FACTS} FROM quarantined_events`,
       time: 'received_at',
       key: 'id',
       where: [
@@ -78,6 +90,27 @@ export function listQuarantined(
     },
     request,
   );
+  const items = takeBytes(page.items);
+  const last = items.at(-1);
+  const next_cursor =
+    last && items.length < page.items.length ? encodeCursor(last.received_at, last.id) : page.next_cursor;
+  const ids = items.map(({ id }) => id);
+  const { rows } = await db.query('SELECT id, bytes FROM quarantined_events WHERE id = ANY ($1)', [ids]);
+  const bytes = new Map<string, Buffer>(rows.map((row) => [row.id, row.bytes]));
+  return {
+    items: items.map((item) => ({ ...item, bytes: bytes.get(item.id) ?? Buffer.alloc(0) })),
+    next_cursor,
+  };
+}
+
+/** At least one, however large: a page always leads on. */
+function takeBytes<Item extends { size: number }>(items: Item[]): Item[] {
+  let bytes = 0;
+  const end = items.findIndex(({ size }) => {
+    bytes += size;
+    return bytes > MOST_PAGE_BYTES;
+  });
+  return end === -1 ? items : items.slice(0, Math.max(1, end));
 }
 
 export async function findQuarantined(db: Queryable, id: string): Promise<QuarantinedEvent | null> {
@@ -118,6 +151,6 @@ export async function updateRefusal(
   await db.query('UPDATE quarantined_events SET reason = $2, violations = $3 WHERE id = $1', [
     id,
     reason,
-    JSON.stringify(violations),
+    JSON.stringify(violations.slice(0, MOST_VIOLATIONS).map(storable)),
   ]);
 }

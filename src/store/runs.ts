@@ -2,7 +2,8 @@
 import type { RuleTrace, RunError } from '../core/decision.ts';
 import type { Envelope } from '../core/envelope.ts';
 import type { JsonObject } from '../core/json.ts';
-import type { RunTriggerKind } from '../core/trigger.ts';
+import { eventTriggerKey, type RunTriggerKind } from '../core/trigger.ts';
+import type { DispatchMember } from './dispatches.ts';
 import type { Queryable } from './pool.ts';
 
 export type RunStatus = 'running' | 'completed' | 'failed' | 'missed';
@@ -25,6 +26,33 @@ export interface NewRun {
   dispatch_id: string | null;
   sink_mode: 'audit' | 'live';
   sink_reason: string | null;
+}
+
+/** The run that an event triggers, before its sink is known. */
+export function newEventRun(
+  member: DispatchMember,
+  eventId: string | null,
+  dispatchId: string | null,
+): NewRun {
+  const triggerKey = eventTriggerKey(member.event_uid ?? '');
+  return {
+    run_id: member.run_id,
+    definition_id: member.definition_id,
+    definition_hash: member.definition_hash,
+    trigger_key: triggerKey,
+    origin_trigger_key: triggerKey,
+    trigger_kind: 'event',
+    event_id: eventId,
+    event_uid: member.event_uid,
+    requested_by: null,
+    trigger_reason: null,
+    event: null,
+    request_hash: null,
+    retry_of: null,
+    dispatch_id: dispatchId,
+    sink_mode: 'audit',
+    sink_reason: null,
+  };
 }
 
 /** What `prepare` found. */
@@ -66,11 +94,15 @@ export async function insertRunningRun(
 
 /** Commits decided runs and returns the ids of those that were not there before. Sorted, so that two attempts cannot deadlock. */
 export async function insertDecidedRuns(db: Queryable, runs: DecidedRun[]): Promise<Set<string>> {
-  const sorted = runs.toSorted((a, b) => (a.run_id < b.run_id ? -1 : 1));
+  // A microsecond apart, so that lists show them in the order of their events.
+  const sorted = runs
+    .map((run, position) => ({ ...run, position }))
+    .sort((a, b) => (a.run_id < b.run_id ? -1 : 1));
   const { rows } = await db.query(
-    `INSERT INTO activity_runs (${NEW_COLUMNS}, ${RESULT_COLUMNS}, finished_at)
-     SELECT ${NEW_COLUMNS}, ${RESULT_COLUMNS}, CASE WHEN status <> 'running' THEN now() END
-       FROM json_to_recordset($1) AS t (${NEW_TYPES}, ${RESULT_TYPES})
+    `INSERT INTO activity_runs (${NEW_COLUMNS}, ${RESULT_COLUMNS}, started_at, finished_at)
+     SELECT ${NEW_COLUMNS}, ${RESULT_COLUMNS}, at, CASE WHEN status <> 'running' THEN at END
+       FROM json_to_recordset($1) AS t (${NEW_TYPES}, ${RESULT_TYPES}, position integer),
+            LATERAL (SELECT now() + position * interval '1 microsecond' AS at) AS clock
      ON CONFLICT DO NOTHING RETURNING run_id`,
     [JSON.stringify(sorted)],
   );
@@ -78,13 +110,14 @@ export async function insertDecidedRuns(db: Queryable, runs: DecidedRun[]): Prom
 }
 
 /** Ends a run whose row stood as `running`; one that ended otherwise meanwhile is left alone (returns false). */
-export async function finishRun(db: Queryable, runId: string, result: RunResult): Promise<boolean> {
+export async function finishRun(db: Queryable, result: DecidedRun): Promise<boolean> {
   const { rowCount } = await db.query(
     `UPDATE activity_runs
-        SET status = $2, task_count = $3, error = $4, context = $5, rules = $6, workflow_id = $7, workflow_run_id = $8, finished_at = now()
+        SET status = $2, task_count = $3, error = $4, context = $5, rules = $6, workflow_id = $7, workflow_run_id = $8,
+            sink_mode = $9, sink_reason = $10, finished_at = now()
       WHERE run_id = $1 AND status = 'running'`,
     [
-      runId,
+      result.run_id,
       result.status,
       result.task_count,
       result.error && JSON.stringify(result.error),
@@ -92,19 +125,21 @@ export async function finishRun(db: Queryable, runId: string, result: RunResult)
       JSON.stringify(result.rules),
       result.workflow_id,
       result.workflow_run_id,
+      result.sink_mode,
+      result.sink_reason,
     ],
   );
   return rowCount === 1;
 }
 
-/** Fails what a closed workflow left `running`. Returns their ids. */
+/** Fails what a closed workflow left `running`. Returns the definition of each. */
 export async function failRunningRuns(db: Queryable, dispatchId: string, error: RunError): Promise<string[]> {
   const { rows } = await db.query(
     `UPDATE activity_runs SET status = 'failed', error = $2, finished_at = now()
-      WHERE dispatch_id = $1 AND status = 'running' RETURNING run_id`,
+      WHERE dispatch_id = $1 AND status = 'running' RETURNING definition_id`,
     [dispatchId, JSON.stringify(error)],
   );
-  return rows.map((row) => row.run_id);
+  return rows.map((row) => row.definition_id);
 }
 
 export type StandingRun = NewRun & { status: RunStatus; scheduled_for: string | null; started_at: string };
@@ -130,29 +165,38 @@ export async function findRunByTriggerKey(
   return rows[0] ?? null;
 }
 
-export async function countRetries(db: Queryable, runId: string): Promise<number> {
-  const { rows } = await db.query('SELECT count(*) AS n FROM activity_runs WHERE retry_of = $1', [runId]);
+/** The number of a run's newest retry, 0 without one; not their count, which retention lowers. */
+export async function lastRetryNumber(db: Queryable, runId: string): Promise<number> {
+  const { rows } = await db.query(
+    "SELECT coalesce(max(split_part(trigger_key, '#', 2)::integer), 0) AS n FROM activity_runs WHERE retry_of = $1",
+    [runId],
+  );
   return rows[0].n;
 }
 
-/** Holds a run's row until the transaction ends. Of a chain's first run: one retry of the chain at a time. */
-export async function lockRun(db: Queryable, definitionId: string, triggerKey: string): Promise<void> {
-  await db.query(
-    'SELECT run_id FROM activity_runs WHERE definition_id = $1 AND trigger_key = $2 FOR UPDATE',
-    [definitionId, triggerKey],
-  );
-}
-
-/** The run of a chain of retries that is not over yet. */
-export async function findRunningOfChain(
+/** One retry of a chain at a time, until the transaction ends. */
+export async function lockChain(
   db: Queryable,
   definitionId: string,
   originTriggerKey: string,
-): Promise<string | null> {
+): Promise<void> {
+  await db.query(
+    // Not the first run's row: retention may have removed it.
+    'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))',
+    [`retry ${definitionId} ${originTriggerKey}`],
+  );
+}
+
+/** The run of a chain of retries that is not over yet, or that has succeeded: then there is nothing left to retry. */
+export async function findUnfailedOfChain(
+  db: Queryable,
+  definitionId: string,
+  originTriggerKey: string,
+): Promise<{ run_id: string; status: RunStatus } | null> {
   const { rows } = await db.query(
-    `SELECT run_id FROM activity_runs
-      WHERE status = 'running' AND definition_id = $1 AND origin_trigger_key = $2 LIMIT 1`,
+    `SELECT run_id, status FROM activity_runs
+      WHERE retry_of IS NOT NULL AND status <> 'failed' AND definition_id = $1 AND origin_trigger_key = $2 LIMIT 1`,
     [definitionId, originTriggerKey],
   );
-  return rows[0]?.run_id ?? null;
+  return rows[0] ?? null;
 }

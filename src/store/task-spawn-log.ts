@@ -31,7 +31,6 @@ export async function insertTasks(db: Queryable, tasks: NewTask[]): Promise<void
      SELECT idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status
        FROM json_to_recordset($1) AS n (idempotency_key text, run_id uuid, definition_id text, rule_id text, spec jsonb,
                                         dedupe_key text, status text)
-      ORDER BY idempotency_key
      ON CONFLICT (idempotency_key) DO UPDATE SET
        run_id     = EXCLUDED.run_id,
        spec       = CASE WHEN t.status = 'failed' THEN EXCLUDED.spec ELSE t.spec END,

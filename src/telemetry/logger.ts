@@ -22,7 +22,27 @@ export function createLogger(level: string): Logger {
         ],
         censor: '[redacted]',
       },
+      serializers: { err: describeError },
     },
     pino.destination({ fd: 2, sync: false }),
   );
+}
+
+interface ErrorFacts {
+  type: string;
+  message: string;
+  stack: string | undefined;
+  cause?: ErrorFacts;
+  [fact: string]: unknown;
+}
+
+const FACTS = ['code', 'table', 'column', 'constraint', 'syscall', 'address', 'port'] as const;
+
+/** Only what is known to name no data: PostgreSQL's `detail` and `where` quote the row that failed. */
+function describeError(error: unknown): ErrorFacts | unknown {
+  if (!(error instanceof Error)) return error;
+  const facts: ErrorFacts = { type: error.name, message: error.message, stack: error.stack };
+  for (const fact of FACTS) if (fact in error) facts[fact] = Reflect.get(error, fact);
+  if (error.cause instanceof Error) facts.cause = describeError(error.cause) as ErrorFacts;
+  return facts;
 }

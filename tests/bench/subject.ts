@@ -16,7 +16,7 @@ export interface Subject extends AsyncDisposable {
 }
 
 export async function openSubject(servers: Servers): Promise<Subject> {
-  const pool = createPool(servers.database_url, pino({ level: 'silent' }), 3);
+  const pool = createPool(servers.database_url, pino({ level: 'silent' }), { max: 3 });
   await migrate(pool, 'migrations');
   await applyFolder(pool, 'definitions');
   const { database_url, nats_url, temporal_address } = servers;

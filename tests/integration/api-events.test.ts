@@ -131,10 +131,11 @@ test('events are found by each of their filters', async () => {
   expect((await api.get('/api/v1/events?fate=duplicate')).status).toBe(400);
 });
 
-test('events of one transaction, which all have one time, come in pages, each exactly once', async () => {
+test('events of one batch come newest first, and in pages each exactly once even where all have one time', async () => {
   await api.receive(...Array.from({ length: 23 }, (_, n) => ({ bytes: bytesOf(metricsEvent(`e${n}`)) })));
-  const { rows } = await api.pool.query('SELECT count(DISTINCT received_at) AS n FROM events');
-  expect(rows[0].n).toBe(1);
+  const newestFirst = await pagesOf(api, '/api/v1/events?limit=500');
+  expect(newestFirst.flat().map(({ id }) => id)).toEqual(Array.from({ length: 23 }, (_, n) => `e${22 - n}`));
+  await api.pool.query('UPDATE events SET received_at = now()');
   const pages = await pagesOf(api, '/api/v1/events?fate=accepted&limit=5');
   expect(pages.map((page) => page.length)).toEqual([5, 5, 5, 5, 3]);
   expect(new Set(pages.flat().map(({ id }) => id)).size).toBe(23);

@@ -201,10 +201,9 @@ test('one that is refused again stays open, with the reason as it is now', async
 });
 
 test('one that PostgreSQL cannot store stays open as unstorable', async () => {
-  const id = await refused(
-    metricsEvent('e1', 0.5, { time: new Date().toISOString().replace('Z', '+23:00') }),
-  );
+  const id = await refused(metricsEvent('unstorable'));
   await registered();
+  await api.pool.query("ALTER TABLE events ADD CONSTRAINT poison CHECK (id <> 'unstorable')");
   for (const dry_run of [true, false]) {
     expect(await redrive(id, { dry_run })).toMatchObject({
       status: 200,
@@ -212,6 +211,7 @@ test('one that PostgreSQL cannot store stays open as unstorable', async () => {
     });
   }
   expect(await shown(id)).toMatchObject({ state: 'open', reason: 'unstorable' });
+  await api.pool.query('ALTER TABLE events DROP CONSTRAINT poison');
 });
 
 test('a CloudEvent without a time keeps the time at which the stream took it', async () => {

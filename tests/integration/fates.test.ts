@@ -1,4 +1,5 @@
 /** The table of fates (contract 2) through the whole service, published by a plain NATS client and read by HTTP. */
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { applyFolder } from '../../src/definitions/apply-folder.ts';
 import {
@@ -214,6 +215,20 @@ test('a mended registry entry lets a quarantined event be redriven, first dry', 
   expect(await post(`quarantine/${id}/redrive`)).toMatchObject({ status: 200, fate: 'accepted' });
   expect(await ended('retired')).toMatchObject({ status: 'completed', task_count: 1 });
   expect(await post(`quarantine/${id}/redrive`)).toMatchObject({ status: 409, code: 'wrong_state' });
+});
+
+test('a header that no client can read keeps no event from its fate, and stops nobody', async () => {
+  const { port, hostname } = new URL(path.own.nats_url);
+  const payload = JSON.stringify(metricsEvent('odd-header', 0.9));
+  const headers = 'NATS/1.0\r\nbad key: v\r\n\r\n';
+  const socket = connect(Number(port), hostname);
+  socket.write('CONNECT {"verbose":false,"headers":true}\r\n');
+  socket.write(
+    `HPUB ${SUBJECT} ${headers.length} ${headers.length + payload.length}\r\n${headers}${payload}\r\n`,
+  );
+  expect(await ended('odd-header')).toMatchObject({ status: 'completed' });
+  socket.destroy();
+  expect((await fetch(`${service.url}/healthz`)).status).toBe(200);
 });
 
 test('nothing that is not an event stays without a fate', async () => {

@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 test('two migrations at once apply each file once', async () => {
-  const other = createPool(database.url, pino({ level: 'silent' }), 2);
+  const other = createPool(database.url, pino({ level: 'silent' }), { max: 2 });
   const applied = await Promise.all([migrate(database.pool, folder), migrate(other, folder)]);
   await other.end();
   expect(applied.flat().sort()).toEqual(['0001_event_path.sql']);

@@ -1,5 +1,6 @@
 /** Every received message has exactly one fate (contract 2), whatever its bytes. */
 import fc from 'fast-check';
+import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import type { ReceivedMessage } from '../../src/bridge/message.ts';
 import { createRecordBatch, type RecordBatch } from '../../src/bridge/record.ts';
@@ -25,6 +26,7 @@ beforeAll(async () => {
     resolvers,
     sinkMode: createSinkMode('null'),
     metrics: createMetrics(),
+    logger: pino({ level: 'silent' }),
     dedupeDays: 400,
   });
 });
@@ -46,7 +48,6 @@ function message(body: unknown, rest: Partial<ReceivedMessage> = {}): ReceivedMe
     bytes,
     stream_seq: sequence,
     stream_timestamp,
-    redelivered: false,
     ...rest,
   };
 }
@@ -103,12 +104,12 @@ test('a row that only PostgreSQL refuses is cut out of the batch', async () => {
 test('a redelivery of the same stream message is no duplicate, a second message with the id is one', async () => {
   const first = message(metricsEvent('once'));
   expect((await record([first])).accepted).toHaveLength(1);
-  const again = await record([{ ...first, redelivered: true }]);
+  const again = await record([first]);
   expect(again).toMatchObject({ accepted: [], duplicates: 0 });
   expect(again.dispatch_ids).toHaveLength(1);
   const second = message(metricsEvent('once', 0.5, { time: '2026-11-19T00:00:00Z' }));
   expect((await record([second])).duplicates).toBe(1);
-  expect((await record([{ ...second, redelivered: true }])).duplicates).toBe(0);
+  expect((await record([second])).duplicates).toBe(0);
   const { rows } = await database.pool.query('SELECT duplicates FROM events');
   expect(rows).toEqual([{ duplicates: 1 }]);
 });
@@ -141,7 +142,7 @@ test('a quarantined message that is delivered again keeps its one fate, also whe
     `INSERT INTO event_types (type, title, owner, attributes_schema) VALUES ('kaizen.later.registered', 't', 'o', '{"type":"object"}')`,
   );
   await database.pool.query('UPDATE registry_version SET version = version + 1');
-  const again = await record([{ ...refused, redelivered: true }]);
+  const again = await record([refused]);
   expect(again).toMatchObject({ accepted: [], quarantined: [] });
   expect(await count('quarantined_events')).toBe(1);
   expect(await count('events')).toBe(0);
@@ -256,11 +257,62 @@ test('any bytes on the subject have exactly one fate', async () => {
       expect(recorded.accepted.length + recorded.duplicates + recorded.quarantined.length).toBe(
         messages.length,
       );
-      await record(messages.map((one) => ({ ...one, redelivered: true })));
+      await record(messages);
       const after =
         (await count('events')) + (await count('event_duplicates')) + (await count('quarantined_events'));
       expect(after - before).toBe(messages.length);
     }),
     { numRuns: 60 },
   );
+});
+
+test('an accepted message keeps its one fate, also when it would be refused by then', async () => {
+  const accepted = message(metricsEvent('valid-once'));
+  await record([accepted]);
+  const original = await database.pool.query(
+    "SELECT attributes_schema FROM event_types WHERE type = 'kaizen.metrics.recorded'",
+  );
+  await database.pool.query(
+    `UPDATE event_types SET attributes_schema = '{"type":"object","required":["more"]}' WHERE type = 'kaizen.metrics.recorded'`,
+  );
+  await database.pool.query('UPDATE registry_version SET version = version + 1');
+  const again = await record([accepted, message(metricsEvent('too-late'))]);
+  expect(again.quarantined.map(({ reason }) => reason)).toEqual(['invalid_attributes']);
+  expect(again.dispatch_ids).toHaveLength(1);
+  await database.pool.query(
+    "UPDATE event_types SET attributes_schema = $1 WHERE type = 'kaizen.metrics.recorded'",
+    [JSON.stringify(original.rows[0].attributes_schema)],
+  );
+  await database.pool.query('UPDATE registry_version SET version = version + 1');
+});
+
+test('a whole number that a double would change is refused, and one that it holds is kept', async () => {
+  const withRuns = (id: string, runs: string) =>
+    message(JSON.stringify(metricsEvent(id)).replace('"success_rate"', `"runs":${runs},"success_rate"`));
+  const recorded = await record([
+    withRuns('big', '9007199254740993'),
+    withRuns('fits', '9007199254740992'),
+    withRuns('double', '1.5e300'),
+  ]);
+  expect(recorded.quarantined).toMatchObject([
+    { reason: 'unstorable', message: { stream_seq: expect.any(Number) } },
+  ]);
+  expect(recorded.accepted.map(({ envelope }) => envelope.id)).toEqual(['fits', 'double']);
+});
+
+test('a CloudEvent may hold null where it has nothing to say', async () => {
+  const data = { agent: 'coach', project: 'kaizen-agentic', summary: { success_rate: 0.5 } };
+  const cloud = {
+    specversion: '1.0',
+    id: 'nulls',
+    type: 'kaizen.metrics.recorded',
+    source: 's',
+    time: null,
+    subject: null,
+    data_base64: null,
+    correlationid: 5,
+    data,
+  };
+  const recorded = await record([message(cloud)]);
+  expect(recorded.accepted[0]?.envelope).toMatchObject({ correlation_id: '5', subject: null });
 });

@@ -21,7 +21,7 @@ export async function createEmptyDatabase(serverUrl: string): Promise<TestDataba
   await asAdministrator(serverUrl, `CREATE DATABASE ${name}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  const pool = createPool(url.href, pino({ level: 'silent' }), 5);
+  const pool = createPool(url.href, pino({ level: 'silent' }), { max: 5 });
   return {
     url: url.href,
     pool,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { ConfigurationError, parseConfig, requireServers } from '../../src/config.ts';
+import { ConfigurationError, parseConfig, parseServiceConfig } from '../../src/config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'activity-core-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -56,7 +56,7 @@ test('every fault is told at once, with the variable, what it held and what was 
   expect(faults.join('\n')).toContain('ADMIN_PORT is `eighty`; expected');
   expect(faults.join('\n')).toContain('LOG_LEVEL is `loud`; expected one of fatal, error');
   expect(faults.join('\n')).toContain('ISSUE_SINK_TYPE is `jira`; expected null or issue-core');
-  expect(faults.find((fault) => fault.startsWith('OPS_EVIDENCE_BACKEND'))).toMatch(/OPS_HUB_KEY.*M11/);
+  expect(faults.find((fault) => fault.startsWith('OPS_EVIDENCE_BACKEND'))).toMatch(/OPS_HUB_KEY.*SCOPE/);
 });
 
 test('a bad number is a fault and never the default', () => {
@@ -82,7 +82,7 @@ test('a secret may come from a file, without the line break at its end', () => {
 test('no secret and no password in a URL is ever part of a fault', () => {
   const text = faultsOf({
     DATABASE_URL: 'mysql://user:hunter2@host/db',
-    NATS_URL: 'http://user:hunter2@host',
+    NATS_URL: 'user:hunter2@host',
     STATE_HUB_URL: 'ftp://user:hunter2@host',
     ADMIN_TOKEN: 'hunter2',
     ADMIN_TOKEN_FILE: 'x',
@@ -111,7 +111,21 @@ test('Temporal is read by its own environment configuration, TLS and API key inc
 });
 
 test('a command that needs a server says which variable is missing and what to do', () => {
-  expect(() => requireServers(parseConfig({}), ['NATS_URL', 'DATABASE_URL'])).toThrow(
+  expect(() => parseServiceConfig({}, ['NATS_URL', 'DATABASE_URL'])).toThrow(
     /NATS_URL is not set.*npm run dev.*DATABASE_URL is not set/s,
   );
+});
+
+test('what looks like an address and is none, an unreadable file and a blank secret are faults, all at once', () => {
+  const faults = faultsOf({
+    DATABASE_URL: 'postgres://u:p@host:notaport/db',
+    NATS_URL: 'nats://host:notaport',
+    NATS_CREDS_FILE: join(folder, 'no-creds'),
+    ADMIN_TOKEN: '   ',
+    ADMIN_PORT: '0x1F',
+    RETENTION_DAYS: '500',
+    ISSUE_SINK_TYPE: 'issue-core',
+  });
+  expect(faults).toHaveLength(8);
+  expect(faults.join('\n')).not.toContain('u:p@');
 });

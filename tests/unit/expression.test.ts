@@ -170,9 +170,11 @@ describe('errors are loud', () => {
     expect(messageOf('free.a || false', { a: 1 })).toBe('free.a: expected true or false, found a number');
   });
 
-  test('|| and && absorb an error where the other side decides, on either side', () => {
-    expect(resultOf('free.absent == 1 || true', {})).toBe(true);
+  test('&& and || go from left to right, and an error on the way stands whatever the other side says', () => {
+    expect(messageOf('free.absent == 1 || true', {})).toBe('free.absent: No such key: absent');
+    expect(messageOf('free.absent == 1 && false', {})).toBe('free.absent: No such key: absent');
     expect(resultOf('false && free.absent == 1', {})).toBe(false);
+    expect(resultOf('true || free.absent == 1', {})).toBe(true);
     expect(messageOf('free.absent == 1 || false', {})).toBe('free.absent: No such key: absent');
   });
 

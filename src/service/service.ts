@@ -1,0 +1,250 @@
+/**
+ * Puts the roles together and takes them down: the only place that knows all rooms.
+ * A server that is away delays the start: health is served from the first moment and says what is missing.
+ */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Client } from '@temporalio/client';
+import { NativeConnection, type Worker, type WorkflowBundle } from '@temporalio/worker';
+import { createActivities } from '../activities/activities.ts';
+import { createApp } from '../api/app.ts';
+import { type Bridge, startBridge } from '../bridge/bridge.ts';
+import { connectNats } from '../bridge/connect.ts';
+import { createStartDispatch, type StartDispatch } from '../bridge/dispatch.ts';
+import { createReconcile, startReconciler } from '../bridge/reconcile.ts';
+import { createRecordBatch } from '../bridge/record.ts';
+import { ConfigurationError, type ServiceConfig } from '../config.ts';
+import { createAppliedRegistry } from '../definitions/applied-registry.ts';
+import { createResolvers } from '../resolvers/registry.ts';
+import { createSinkMode } from '../sinks/sink-mode.ts';
+import { pendingMigrations } from '../store/migrate.ts';
+import { createPool, QUERY_TIMEOUT_MS } from '../store/pool.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { createWorker, installTemporalRuntime } from '../worker.ts';
+import { type Check, check, createChecks } from './readiness.ts';
+import { freePort, readTemporalMetrics } from './temporal-metrics.ts';
+import { createWaiting, within } from './waiting.ts';
+
+export const ROLES = ['worker', 'subscriber', 'api'] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface ServiceOptions {
+  config: ServiceConfig;
+  roles: readonly Role[];
+  logger: Logger;
+  migrationsDir: string;
+  workflowBundle?: WorkflowBundle;
+}
+
+export interface Service {
+  /** Where health, metrics and, in the API's role, the API answer. */
+  url: string;
+  /** Resolves with true when every role works, with false where the stop came first. */
+  ready: Promise<boolean>;
+  /** Rejects when a role ended by itself and cannot be mended from within. */
+  failed: Promise<never>;
+  stop(): Promise<void>;
+}
+
+const STEP_BOUND_MS = 20_000;
+const FLUSH_GRACE_MS = 8_000;
+const UNUSED: Check = { ok: true, message: 'not used by this role' };
+
+/** What comes to be while the service starts; null until then, and where the roles do not need it. */
+interface Parts {
+  temporal: NativeConnection | null;
+  startWorkflow: StartDispatch | null;
+  worker: Worker | null;
+  working: Promise<void>;
+  nats: NatsConnection | null;
+  bridge: Bridge | null;
+  reconciler: { stop(): Promise<void> } | null;
+}
+
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, roles, logger } = options;
+  const metricsPort = await freePort();
+  installTemporalRuntime(logger, metricsPort);
+  const metrics = createMetrics();
+  const pool = createPool(config.DATABASE_URL, logger, { max: 20, queryTimeoutMs: QUERY_TIMEOUT_MS });
+  const resolvers = createResolvers();
+  const registry = createAppliedRegistry(pool, resolvers);
+  const sinkMode = createSinkMode(config.ISSUE_SINK_TYPE);
+  const namespace = config.temporal.namespace ?? 'default';
+  const dedupeDays = config.DEDUPE_DAYS;
+  const stopping = new AbortController();
+  const waiting = createWaiting(stopping.signal, logger);
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => undefined);
+  const parts: Parts = {
+    temporal: null,
+    startWorkflow: null,
+    worker: null,
+    working: Promise.resolve(),
+    nats: null,
+    bridge: null,
+    reconciler: null,
+  };
+
+  const startDispatch: StartDispatch = async (dispatchId) => {
+    if (!parts.startWorkflow) throw new Error('Temporal is not connected yet');
+    await parts.startWorkflow(dispatchId);
+  };
+
+  const checks = createChecks({
+    pool,
+    registry,
+    isStopping: () => stopping.signal.aborted,
+    nats() {
+      if (!roles.includes('subscriber')) return UNUSED;
+      return parts.bridge?.health() ?? { ok: false, message: waiting.reason() };
+    },
+    async temporal() {
+      const { temporal } = parts;
+      if (!temporal) return { ok: false, message: waiting.reason() };
+      if (parts.worker && parts.worker.getState() !== 'RUNNING')
+        return { ok: false, message: 'the worker does not poll' };
+      return check(async () => void (await temporal.workflowService.getSystemInfo({})));
+    },
+  });
+
+  const app = createApp({
+    pool,
+    registry,
+    resolvers,
+    sinkMode,
+    startDispatch,
+    metrics,
+    logger,
+    adminToken: config.ADMIN_TOKEN,
+    dedupeDays,
+    roles,
+    checks,
+    temporalMetrics: () => readTemporalMetrics(metricsPort, logger),
+  });
+  const url = await app
+    .listen({ host: config.ADMIN_HOST, port: config.ADMIN_PORT })
+    .catch(async (error: unknown) => {
+      await pool.end();
+      throw listenFault(error, config);
+    });
+
+  async function start(): Promise<boolean> {
+    return (
+      (await waiting.until('PostgreSQL', isMigrated)) &&
+      (await waiting.until('Temporal', startTemporal)) &&
+      (!roles.includes('subscriber') || (await startSubscriber()))
+    );
+  }
+
+  async function isMigrated(): Promise<void> {
+    const pending = await pendingMigrations(pool, options.migrationsDir);
+    if (pending.length > 0)
+      throw new Error(`${pending.length} migrations are not applied; run \`activity-core migrate\``);
+  }
+
+  async function startTemporal(): Promise<void> {
+    const connection = await NativeConnection.connect(config.temporal.connectionOptions);
+    const workflows = new Client({ connection, namespace }).workflow;
+    try {
+      if (roles.includes('worker')) await startWorker(connection);
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    parts.temporal = connection;
+    parts.startWorkflow = createStartDispatch(workflows, config.TASK_QUEUE);
+    if (roles.includes('subscriber')) {
+      parts.reconciler = startReconciler(
+        createReconcile({ pool, workflows, startDispatch, metrics, logger }),
+        logger,
+      );
+    }
+  }
+
+  async function startWorker(connection: NativeConnection): Promise<void> {
+    const activities = createActivities({ pool, registry, resolvers, sinkMode, metrics, logger });
+    const { workflowBundle } = options;
+    parts.worker = await createWorker({
+      connection,
+      namespace,
+      taskQueue: config.TASK_QUEUE,
+      activities,
+      ...(workflowBundle && { workflowBundle }),
+    });
+    parts.working = parts.worker.run();
+    parts.working.catch(failure.reject);
+  }
+
+  async function startSubscriber(): Promise<boolean> {
+    const connected = await waiting.until('NATS', async () => {
+      parts.nats = await connectNats(config.NATS_URL, config.NATS_CREDS_FILE, logger);
+    });
+    const connection = parts.nats;
+    if (!connected || !connection) return false;
+    connection.closed().then((error) => {
+      if (!stopping.signal.aborted) failure.reject(error ?? new Error('the connection to NATS was closed'));
+    });
+    const bridge = startBridge({
+      connection,
+      stream: config.NATS_STREAM,
+      consumer: config.NATS_CONSUMER,
+      pool,
+      record: createRecordBatch({ pool, registry, resolvers, sinkMode, metrics, logger, dedupeDays }),
+      startDispatch,
+      metrics,
+      logger,
+    });
+    parts.bridge = bridge;
+    bridge.failed.catch(failure.reject);
+    return waiting.until('the consumer', async () => {
+      const health = bridge.health();
+      if (!health.ok) throw new Error(health.message);
+    });
+  }
+
+  const starting = start();
+  starting.catch(failure.reject);
+
+  /** The order: not ready, stop consuming, API, worker, NATS, connections, pool. */
+  async function stop(): Promise<void> {
+    stopping.abort();
+    const step = (name: string, work: () => Promise<unknown>) =>
+      within(STEP_BOUND_MS, 'it took too long and is left behind', work).catch((error: unknown) =>
+        logger.error({ err: error, step: name }, 'a step of the stop failed'),
+      );
+    await step('consuming', async () => parts.bridge?.stop(FLUSH_GRACE_MS));
+    await step('reconciler', async () => parts.reconciler?.stop());
+    await step('api', () => app.close());
+    await step('worker', async () => {
+      if (parts.worker?.getState() === 'RUNNING') parts.worker.shutdown();
+      await parts.working;
+    });
+    await step('nats', async () => parts.nats?.drain());
+    await step('temporal', async () => parts.temporal?.close());
+    await step('pool', () => pool.end());
+  }
+
+  let stopped: Promise<void> | null = null;
+  return {
+    url,
+    ready: Promise.race([starting, failure.promise]),
+    failed: failure.promise,
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+function listenFault(error: unknown, { ADMIN_HOST, ADMIN_PORT }: ServiceConfig): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  if (code === 'EADDRINUSE')
+    return new ConfigurationError([`ADMIN_PORT is ${ADMIN_PORT}, which is in use; expected a free port`]);
+  if (code === 'EACCES')
+    return new ConfigurationError([`ADMIN_PORT is ${ADMIN_PORT}, which this user may not open`]);
+  if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL') {
+    return new ConfigurationError([`ADMIN_HOST is \`${ADMIN_HOST}\`, which is no address of this machine`]);
+  }
+  return error;
+}
