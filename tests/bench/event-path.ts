@@ -18,8 +18,11 @@ export async function measureSaturation(subject: Subject, events: number): Promi
     if (flying.size >= IN_FLIGHT) await Promise.race(flying);
   }
   await Promise.all(flying);
-  while ((await subject.countRuns()) - before < events) await pause(25);
-  return (events / (performance.now() - started)) * 1000;
+  while (!(await subject.isIdle())) await pause(25);
+  const rate = (events / (performance.now() - started)) * 1000;
+  const runs = (await subject.countRuns()) - before;
+  if (runs !== events) throw new Error(`${events} events made ${runs} runs`);
+  return rate;
 }
 
 /** Milliseconds from publishing one event to its committed run, one after another. */

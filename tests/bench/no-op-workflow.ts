@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Servers } from '../../src/dev/servers.ts';
+
+Runtime.install({ logger: new DefaultLogger('WARN') });
 
 const AT_ONCE = 32;
 const WORKFLOWS = 300;

@@ -1,9 +1,10 @@
 /** What is measured: the whole service as a process of its own, and ways to feed and to watch it. */
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { applyFolder } from '../../src/definitions/apply-folder.ts';
 import type { Servers } from '../../src/dev/servers.ts';
+import { countOpenDispatches } from '../../src/store/dispatches.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createPool, type Pool } from '../../src/store/pool.ts';
 import { spawnService } from '../setup/service-process.ts';
@@ -12,6 +13,8 @@ export interface Subject extends AsyncDisposable {
   pool: Pool;
   nats: NatsConnection;
   publish(id: string, successRate: number): Promise<unknown>;
+  /** All is acknowledged and every dispatch closed. Cheap to ask: it must not compete with what is measured. */
+  isIdle(): Promise<boolean>;
   countRuns(): Promise<number>;
 }
 
@@ -30,6 +33,7 @@ export async function openSubject(servers: Servers): Promise<Subject> {
   await service.ready();
   const nats = await connect({ servers: nats_url });
   const js = jetstream(nats);
+  const manager = await jetstreamManager(nats);
   return {
     pool,
     nats,
@@ -47,6 +51,10 @@ export async function openSubject(servers: Servers): Promise<Subject> {
         attributes,
       };
       return js.publish('activity.kaizen.metrics.recorded', JSON.stringify(event));
+    },
+    async isIdle() {
+      if ((await manager.streams.info('ACTIVITY')).state.messages > 0) return false;
+      return (await countOpenDispatches(pool)) === 0;
     },
     async countRuns() {
       return (await pool.query('SELECT count(*) AS n FROM activity_runs')).rows[0].n;
