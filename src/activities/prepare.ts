@@ -11,7 +11,7 @@ import { beginAttempt, closeDispatch, type Dispatch, insertDispatch } from '../s
 import { moveDecisions } from '../store/event-decisions.ts';
 import { readEnvelopes } from '../store/events.ts';
 import { type Pool, transaction } from '../store/pool.ts';
-import { readRunsForPrepare } from '../store/runs.ts';
+import { readRunsForPrepare, type StandingRun } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Activities } from '../workflows/contract.ts';
@@ -67,15 +67,18 @@ async function prepareMembers(
   dispatch: Dispatch,
   hasCrashed: boolean,
 ): Promise<Prepared[]> {
-  const standing = await readRunsForPrepare(
-    deps.pool,
-    dispatch.members.map(({ run_id }) => run_id),
-  );
-  const eventUids = dispatch.members.flatMap(
-    (member) => member.event_uid ?? standing.get(member.run_id)?.event_uid ?? [],
-  );
-  const envelopes = await readEnvelopes(deps.pool, eventUids);
-  const registry = await deps.registry.current();
+  const [registry, standing, envelopes] = await Promise.all([
+    deps.registry.current(),
+    readStandingRuns(deps.pool, dispatch),
+    readEnvelopes(
+      deps.pool,
+      dispatch.members.flatMap(({ event_uid }) => event_uid ?? []),
+    ),
+  ]);
+  const retried = [...standing.values()]
+    .flatMap(({ event_uid }) => event_uid ?? [])
+    .filter((uid) => !envelopes.has(uid));
+  for (const [uid, envelope] of await readEnvelopes(deps.pool, retried)) envelopes.set(uid, envelope);
   const { workflowExecution } = activityInfo();
   const workflow = {
     workflow_id: workflowExecution?.workflowId ?? dispatch.dispatch_id,
@@ -98,6 +101,15 @@ async function prepareMembers(
     );
   }
   return prepared;
+}
+
+/** The first attempt of a dispatch of events has none to find; where it has all the same, its insert gives way. */
+function readStandingRuns(pool: Pool, { members, attempts }: Dispatch): Promise<Map<string, StandingRun>> {
+  const expected = attempts > 1 ? members : members.filter(({ event_uid }) => event_uid === null);
+  return readRunsForPrepare(
+    pool,
+    expected.map(({ run_id }) => run_id),
+  );
 }
 
 /** The halves become dispatches of their own, each with its own count; the reconciler starts them. */

@@ -1,5 +1,5 @@
 /** `dispatches`: what one workflow runs. The row's id is the workflow's id. */
-import { type Pool, type Queryable, transaction } from './pool.ts';
+import type { Queryable } from './pool.ts';
 
 export interface DispatchMember {
   run_id: string;
@@ -40,25 +40,27 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
 }
 
 /** Reads a dispatch for its next attempt, which is counted first: a dispatch that kills its worker is known by the count. */
-export async function beginAttempt(pool: Pool, dispatchId: string, counted: 0 | 1): Promise<Dispatch | null> {
-  return transaction(pool, async (client) => {
-    // Losing the count in a power cut is harmless, and the flush that it saves is a third of a small dispatch's time.
-    await client.query('SET LOCAL synchronous_commit = off');
-    const { rows } = await client.query(
-      `UPDATE dispatches SET attempts = attempts + $2 WHERE dispatch_id = $1
-       RETURNING dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, attempts, closed_at`,
-      [dispatchId, counted],
-    );
-    const row = rows[0];
-    if (!row) return null;
-    const members = (row.run_ids as string[]).map((run_id, position) => ({
-      run_id,
-      definition_id: row.definition_ids[position],
-      definition_hash: row.definition_hashes[position],
-      event_uid: row.event_uids[position],
-    }));
-    return { dispatch_id: row.dispatch_id, members, attempts: row.attempts, closed_at: row.closed_at };
-  });
+export async function beginAttempt(
+  db: Queryable,
+  dispatchId: string,
+  counted: 0 | 1,
+): Promise<Dispatch | null> {
+  // Losing the count in a power cut is harmless, and waiting for the disk is a good part of a small dispatch's time.
+  const { rows } = await db.query(
+    `WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true))
+     UPDATE dispatches SET attempts = attempts + $2 FROM unsynced WHERE dispatch_id = $1
+     RETURNING dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, attempts, closed_at`,
+    [dispatchId, counted],
+  );
+  const row = rows[0];
+  if (!row) return null;
+  const members = (row.run_ids as string[]).map((run_id, position) => ({
+    run_id,
+    definition_id: row.definition_ids[position],
+    definition_hash: row.definition_hashes[position],
+    event_uid: row.event_uids[position],
+  }));
+  return { dispatch_id: row.dispatch_id, members, attempts: row.attempts, closed_at: row.closed_at };
 }
 
 /**

@@ -19,7 +19,7 @@ export async function insertDecisions(db: Queryable, decisions: EventDecision[])
   await db.query(
     `INSERT INTO event_decisions (event_uid, definition_id, definition_hash, outcome, reason, values, run_id, dispatch_id)
      SELECT event_uid, definition_id, definition_hash, outcome, reason, values, run_id, dispatch_id
-       FROM json_to_recordset($1) AS t (event_uid uuid, definition_id text, definition_hash text, outcome text,
+       FROM jsonb_to_recordset($1) AS t (event_uid uuid, definition_id text, definition_hash text, outcome text,
                                         reason text, values jsonb, run_id uuid, dispatch_id uuid)`,
     [JSON.stringify(decisions)],
   );
@@ -45,7 +45,7 @@ export async function moveDecisions(
 ): Promise<void> {
   await db.query(
     `UPDATE event_decisions AS d SET dispatch_id = $2
-       FROM json_to_recordset($3) AS m (event_uid uuid, definition_id text)
+       FROM jsonb_to_recordset($3) AS m (event_uid uuid, definition_id text)
       WHERE d.event_uid = m.event_uid AND d.definition_id = m.definition_id AND d.dispatch_id = $1`,
     [from, to, JSON.stringify(members)],
   );

@@ -15,7 +15,7 @@ export async function claimEventIds(db: Queryable, identities: EventIdentity[]):
   const { rows } = await db.query(
     `INSERT INTO event_ids (event_uid, content_hash, stream_seq, stream_timestamp)
      SELECT event_uid, content_hash, stream_seq, stream_timestamp
-       FROM json_to_recordset($1) AS t (event_uid uuid, content_hash bytea, stream_seq bigint, stream_timestamp bigint)
+       FROM jsonb_to_recordset($1) AS t (event_uid uuid, content_hash bytea, stream_seq bigint, stream_timestamp bigint)
      ON CONFLICT DO NOTHING RETURNING event_uid`,
     [JSON.stringify(sorted)],
   );
@@ -48,7 +48,7 @@ export async function countDuplicates(db: Queryable, duplicates: Duplicate[]): P
     `WITH repeated AS (
        INSERT INTO event_duplicates (event_uid, stream_seq, stream_timestamp)
        SELECT event_uid, stream_seq, stream_timestamp
-         FROM json_to_recordset($1) AS t (event_uid uuid, stream_seq bigint, stream_timestamp bigint)
+         FROM jsonb_to_recordset($1) AS t (event_uid uuid, stream_seq bigint, stream_timestamp bigint)
         ORDER BY event_uid, stream_seq
        ON CONFLICT DO NOTHING RETURNING event_uid
      ), counted AS (
@@ -66,7 +66,7 @@ export async function countDuplicates(db: Queryable, duplicates: Duplicate[]): P
 export async function listRecordedMessages(db: Queryable, messages: Duplicate[]): Promise<Set<string>> {
   const { rows } = await db.query(
     `SELECT m.event_uid, m.stream_seq
-       FROM json_to_recordset($1) AS m (event_uid uuid, stream_seq bigint, stream_timestamp bigint)
+       FROM jsonb_to_recordset($1) AS m (event_uid uuid, stream_seq bigint, stream_timestamp bigint)
       WHERE EXISTS (SELECT 1 FROM event_ids i WHERE i.event_uid = m.event_uid
                        AND i.stream_seq = m.stream_seq AND i.stream_timestamp = m.stream_timestamp)
          OR EXISTS (SELECT 1 FROM event_duplicates d WHERE d.event_uid = m.event_uid

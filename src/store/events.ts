@@ -29,7 +29,7 @@ export async function insertEvents(db: Queryable, events: NewEvent[]): Promise<v
     `INSERT INTO events (event_uid, fate, id, source, type, time, subject, stream_seq, envelope)
      SELECT event_uid, fate, envelope->>'id', envelope->>'source', envelope->>'type',
             time, subject, stream_seq, envelope
-       FROM json_to_recordset($1) AS t (event_uid uuid, fate text, time timestamptz, subject text, stream_seq bigint, envelope jsonb)`,
+       FROM jsonb_to_recordset($1) AS t (event_uid uuid, fate text, time timestamptz, subject text, stream_seq bigint, envelope jsonb)`,
     // RFC 3339 knows offsets that PostgreSQL does not, so the time comes in UTC; the envelope keeps it as it was written.
     [
       JSON.stringify(
@@ -40,6 +40,7 @@ export async function insertEvents(db: Queryable, events: NewEvent[]): Promise<v
 }
 
 export async function readEnvelopes(db: Queryable, eventUids: string[]): Promise<Map<string, Envelope>> {
+  if (eventUids.length === 0) return new Map();
   const { rows } = await db.query('SELECT event_uid, envelope FROM events WHERE event_uid = ANY ($1)', [
     eventUids,
   ]);

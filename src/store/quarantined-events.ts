@@ -48,7 +48,7 @@ export async function insertQuarantined(db: Queryable, events: NewQuarantinedEve
   const { rows: inserted } = await db.query(
     `INSERT INTO quarantined_events (id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp)
      SELECT id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp
-       FROM json_to_recordset($1) AS t (id uuid, subject text, headers jsonb, reason text, violations jsonb, bytes bytea,
+       FROM jsonb_to_recordset($1) AS t (id uuid, subject text, headers jsonb, reason text, violations jsonb, bytes bytea,
                                         size integer, stream_seq bigint, stream_timestamp bigint)
       ORDER BY stream_seq
      ON CONFLICT DO NOTHING RETURNING id`,

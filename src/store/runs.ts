@@ -85,7 +85,7 @@ export async function insertRunningRun(
   const { rowCount } = await db.query(
     `INSERT INTO activity_runs (${NEW_COLUMNS}, scheduled_for, status, workflow_id)
      SELECT ${NEW_COLUMNS}, scheduled_for, 'running', dispatch_id::text
-       FROM json_to_recordset($1) AS t (${NEW_TYPES}, scheduled_for timestamptz)
+       FROM jsonb_to_recordset($1) AS t (${NEW_TYPES}, scheduled_for timestamptz)
      ON CONFLICT DO NOTHING`,
     [JSON.stringify([run])],
   );
@@ -101,7 +101,7 @@ export async function insertDecidedRuns(db: Queryable, runs: DecidedRun[]): Prom
   const { rows } = await db.query(
     `INSERT INTO activity_runs (${NEW_COLUMNS}, ${RESULT_COLUMNS}, started_at, finished_at)
      SELECT ${NEW_COLUMNS}, ${RESULT_COLUMNS}, at, CASE WHEN status <> 'running' THEN at END
-       FROM json_to_recordset($1) AS t (${NEW_TYPES}, ${RESULT_TYPES}, position integer),
+       FROM jsonb_to_recordset($1) AS t (${NEW_TYPES}, ${RESULT_TYPES}, position integer),
             LATERAL (SELECT now() + position * interval '1 microsecond' AS at) AS clock
      ON CONFLICT DO NOTHING RETURNING run_id`,
     [JSON.stringify(sorted)],
@@ -146,6 +146,7 @@ export type StandingRun = NewRun & { status: RunStatus; scheduled_for: string | 
 
 /** The rows of a dispatch that exist: `prepare` runs again only what is missing or still `running`. */
 export async function readRunsForPrepare(db: Queryable, runIds: string[]): Promise<Map<string, StandingRun>> {
+  if (runIds.length === 0) return new Map();
   const { rows } = await db.query(
     `SELECT ${NEW_COLUMNS}, status, scheduled_for, started_at FROM activity_runs WHERE run_id = ANY ($1)`,
     [runIds],

@@ -29,7 +29,7 @@ export async function insertTasks(db: Queryable, tasks: NewTask[]): Promise<void
   await db.query(
     `INSERT INTO task_spawn_log AS t (idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status)
      SELECT idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status
-       FROM json_to_recordset($1) AS n (idempotency_key text, run_id uuid, definition_id text, rule_id text, spec jsonb,
+       FROM jsonb_to_recordset($1) AS n (idempotency_key text, run_id uuid, definition_id text, rule_id text, spec jsonb,
                                         dedupe_key text, status text)
      ON CONFLICT (idempotency_key) DO UPDATE SET
        run_id     = EXCLUDED.run_id,
