@@ -7,7 +7,13 @@ import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import type { AppliedRegistry } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
-import { beginAttempt, closeDispatch, type Dispatch, insertDispatch } from '../store/dispatches.ts';
+import {
+  beginDispatch,
+  closeDispatch,
+  countAttempt,
+  type Dispatch,
+  insertDispatch,
+} from '../store/dispatches.ts';
 import { moveDecisions } from '../store/event-decisions.ts';
 import { readEnvelopes } from '../store/events.ts';
 import { type Pool, transaction } from '../store/pool.ts';
@@ -37,12 +43,25 @@ const MAX_BEGUN = 10_000;
 export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
   // A dispatch that this process has begun before did not kill it, whether it failed or took too long: it is not counted again.
   const begun = new Set<string>();
+  // Dispatches under suspicion run one at a time: one that kills the worker takes no innocent ones along.
+  let suspects: Promise<unknown> = Promise.resolve();
+
+  async function attempt(dispatchId: string, survived: boolean): Promise<void> {
+    const dispatch = await beginDispatch(deps.pool, dispatchId);
+    if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
+    if (dispatch.closed_at !== null) return;
+    if (dispatch.attempts === 0 || survived) return runDispatch(deps, dispatch, false);
+    const turn = suspects.then(() => runSuspect(deps, dispatch));
+    suspects = turn.catch(() => undefined);
+    await turn;
+  }
+
   return async function prepare({ dispatch_id }) {
-    const counted = begun.has(dispatch_id) ? 0 : 1;
+    const survived = begun.has(dispatch_id);
     if (begun.size >= MAX_BEGUN) begun.clear();
     begun.add(dispatch_id);
     try {
-      await attempt(deps, dispatch_id, counted);
+      await attempt(dispatch_id, survived);
       begun.delete(dispatch_id);
     } catch (error) {
       const failure = toActivityFailure(deps.logger, dispatch_id, error);
@@ -52,14 +71,15 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
   };
 }
 
-async function attempt(deps: PrepareDeps, dispatchId: string, counted: 0 | 1): Promise<void> {
-  const dispatch = await beginAttempt(deps.pool, dispatchId, counted);
-  if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
-  if (dispatch.closed_at !== null) return;
+async function runSuspect(deps: PrepareDeps, dispatch: Dispatch): Promise<void> {
+  const attempts = await countAttempt(deps.pool, dispatch.dispatch_id);
   const isShared = dispatch.members.length > 1;
-  if (isShared && dispatch.attempts > MAX_ATTEMPTS_SHARED) return split(deps, dispatch);
-  const prepared = await prepareMembers(deps, dispatch, dispatch.attempts > MAX_ATTEMPTS_ALONE);
-  await commitRuns(deps, dispatchId, prepared);
+  if (isShared && attempts > MAX_ATTEMPTS_SHARED) return split(deps, dispatch, attempts);
+  await runDispatch(deps, dispatch, attempts > MAX_ATTEMPTS_ALONE);
+}
+
+async function runDispatch(deps: PrepareDeps, dispatch: Dispatch, hasCrashed: boolean): Promise<void> {
+  await commitRuns(deps, dispatch.dispatch_id, await prepareMembers(deps, dispatch, hasCrashed));
 }
 
 async function prepareMembers(
@@ -105,7 +125,7 @@ async function prepareMembers(
 
 /** The first attempt of a dispatch of events has none to find; where it has all the same, its insert gives way. */
 function readStandingRuns(pool: Pool, { members, attempts }: Dispatch): Promise<Map<string, StandingRun>> {
-  const expected = attempts > 1 ? members : members.filter(({ event_uid }) => event_uid === null);
+  const expected = attempts > 0 ? members : members.filter(({ event_uid }) => event_uid === null);
   return readRunsForPrepare(
     pool,
     expected.map(({ run_id }) => run_id),
@@ -113,8 +133,8 @@ function readStandingRuns(pool: Pool, { members, attempts }: Dispatch): Promise<
 }
 
 /** The halves become dispatches of their own, each with its own count; the reconciler starts them. */
-async function split(deps: PrepareDeps, dispatch: Dispatch): Promise<void> {
-  const { dispatch_id, members, attempts } = dispatch;
+async function split(deps: PrepareDeps, dispatch: Dispatch, attempts: number): Promise<void> {
+  const { dispatch_id, members } = dispatch;
   const context = { dispatch_id, attempts, members: members.length };
   deps.logger.error(context, 'a dispatch keeps killing its worker and is halved');
   const middle = members.length >> 1;

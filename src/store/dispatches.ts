@@ -19,6 +19,7 @@ export interface NewDispatch {
 export interface Dispatch {
   dispatch_id: string;
   members: DispatchMember[];
+  /** Attempts before this one that ended without an answer. */
   attempts: number;
   closed_at: string | null;
 }
@@ -39,18 +40,18 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
   );
 }
 
-/** Reads a dispatch for its next attempt, which is counted first: a dispatch that kills its worker is known by the count. */
-export async function beginAttempt(
-  db: Queryable,
-  dispatchId: string,
-  counted: 0 | 1,
-): Promise<Dispatch | null> {
+/**
+ * Reads a dispatch to run it. The first attempt is counted with it; `attempts` of 1 or more before that means that an
+ * earlier one ended without an answer.
+ */
+export async function beginDispatch(db: Queryable, dispatchId: string): Promise<Dispatch | null> {
   // Losing the count in a power cut is harmless, and waiting for the disk is a good part of a small dispatch's time.
   const { rows } = await db.query(
-    `WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true))
-     UPDATE dispatches SET attempts = attempts + $2 FROM unsynced WHERE dispatch_id = $1
-     RETURNING dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, attempts, closed_at`,
-    [dispatchId, counted],
+    `WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true)),
+          before AS (SELECT attempts FROM dispatches WHERE dispatch_id = $1)
+     UPDATE dispatches AS d SET attempts = greatest(d.attempts, 1) FROM unsynced, before WHERE dispatch_id = $1
+     RETURNING dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, before.attempts, closed_at`,
+    [dispatchId],
   );
   const row = rows[0];
   if (!row) return null;
@@ -61,6 +62,15 @@ export async function beginAttempt(
     event_uid: row.event_uids[position],
   }));
   return { dispatch_id: row.dispatch_id, members, attempts: row.attempts, closed_at: row.closed_at };
+}
+
+/** One more attempt of a dispatch that had one before. Returns how many it has now. */
+export async function countAttempt(db: Queryable, dispatchId: string): Promise<number> {
+  const { rows } = await db.query(
+    'UPDATE dispatches SET attempts = attempts + 1 WHERE dispatch_id = $1 RETURNING attempts',
+    [dispatchId],
+  );
+  return rows[0]?.attempts ?? 0;
 }
 
 /**
