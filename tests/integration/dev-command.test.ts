@@ -122,6 +122,15 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
   expect(existsSync(join(stateDir, 'dev.json'))).toBe(false);
 });
 
+test('a second start on a folder in use is refused, and leaves the living instance its dev.json', async () => {
+  const { file } = await startDev();
+  const second = run('dev', '--state-dir', stateDir);
+  expect(await second.ended, second.output()).toEqual([2, null]);
+  expect(second.output()).toContain(`is in use by process ${file.pid}`);
+  expect(JSON.parse(readFileSync(join(stateDir, 'dev.json'), 'utf8'))).toEqual(file);
+  expect((await fetch(`${file.api_url}/readyz`)).status).toBe(200);
+});
+
 test('kill -9 of everything at once loses nothing, and the next start has it all', async () => {
   const first = await startDev();
   await publishLow(first.file, 'kept');
