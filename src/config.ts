@@ -177,14 +177,9 @@ export const readServiceConfig = (needed: readonly Needed[]): ServiceConfig =>
   parseServiceConfig(process.env, needed);
 
 /** For the places that start other programs: what they need of the environment, and nothing else. */
-export function readLaunchEnvironment(): {
-  path: string;
-  home: string;
-  cacheDir: string | undefined;
-  ci: boolean;
-} {
-  const { PATH = '', HOME = '', ACTIVITY_CORE_CACHE, CI } = process.env;
-  return { path: PATH, home: HOME, cacheDir: ACTIVITY_CORE_CACHE || undefined, ci: Boolean(CI) };
+export function readLaunchEnvironment(): { path: string; cacheDir: string | undefined } {
+  const { PATH = '', ACTIVITY_CORE_CACHE } = process.env;
+  return { path: PATH, cacheDir: ACTIVITY_CORE_CACHE || undefined };
 }
 
 /** For an instance of its own, untouched by ours: the environment without any setting of activity-core's. */

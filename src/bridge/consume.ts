@@ -78,7 +78,10 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
 
   const running = run();
   return {
-    health: () => ({ ok: fault === null && !connection.isClosed(), message: fault ?? 'consuming' }),
+    health() {
+      if (connection.isClosed()) return { ok: false, message: 'the connection to NATS is closed' };
+      return { ok: fault === null, message: fault ?? 'consuming' };
+    },
     async stop() {
       stopping.abort();
       stopPull?.();

@@ -9,8 +9,8 @@ import { ACTIVITY_RUN, type ActivityRunInput } from '../workflows/contract.ts';
 import type { Matched } from './match.ts';
 
 /** One transaction commits a dispatch: it is bounded in rows, and in bytes because each run keeps what it read. */
-export const MAX_MEMBERS = 500;
-export const MAX_BYTES = 8 * 1024 * 1024;
+const MAX_MEMBERS = 500;
+const MAX_BYTES = 8 * 1024 * 1024;
 
 /** Pairs whose definition decides at once share a dispatch; each of the others gets a workflow of its own. */
 export function composeDispatches(fired: Matched['fired'], resolvers: Resolvers): NewDispatch[] {

@@ -38,13 +38,12 @@ export interface ReconcileDeps {
   startDispatch: StartDispatch;
   metrics: Metrics;
   logger: Logger;
-  idleSeconds?: number;
 }
 
-/** One pass. Returns how many dispatches it had to look at. */
-export function createReconcile(deps: ReconcileDeps): () => Promise<number> {
+/** One pass. */
+export function createReconcile(deps: ReconcileDeps): () => Promise<void> {
   return async function reconcile() {
-    const stale = await leaseStaleDispatches(deps.pool, deps.idleSeconds ?? IDLE_SECONDS, LEASED_AT_ONCE);
+    const stale = await leaseStaleDispatches(deps.pool, IDLE_SECONDS, LEASED_AT_ONCE);
     for (const dispatchId of stale) {
       await reconcileOne(deps, dispatchId).catch((error: unknown) => {
         deps.logger.warn(
@@ -53,12 +52,11 @@ export function createReconcile(deps: ReconcileDeps): () => Promise<number> {
         );
       });
     }
-    return stale.length;
   };
 }
 
 /** Calls `reconcile` on a plain timer until stopped, one pass at a time; a failing pass is logged and tried again. */
-export function startReconciler(reconcile: () => Promise<number>, logger: Logger): { stop(): Promise<void> } {
+export function startReconciler(reconcile: () => Promise<void>, logger: Logger): { stop(): Promise<void> } {
   let running: Promise<void> | null = null;
   const timer = setInterval(() => {
     running ??= reconcile()

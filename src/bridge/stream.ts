@@ -41,7 +41,7 @@ export async function ensureStream(jsm: JetStreamManager, name: string, logger: 
 }
 
 /** What of an existing stream's settings can lose an event or stall the flow. */
-export function hazardsOf(config: StreamConfig): string[] {
+function hazardsOf(config: StreamConfig): string[] {
   const hazards: string[] = [];
   const covers = config.subjects?.some((subject) => subject === SUBJECTS || subject === '>');
   if (!covers && !config.sources?.length && !config.mirror)

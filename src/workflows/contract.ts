@@ -1,7 +1,6 @@
 /** What the outside knows of the workflows: names, ids and input types. Only types and constants live here. */
 
 export const ACTIVITY_RUN = 'ActivityRun';
-export const TASK_EXECUTOR = 'TaskExecutorWorkflow';
 
 /** The id of an ActivityRun workflow is its dispatch's id: started twice, it is the same workflow. */
 export interface ActivityRunInput {
