@@ -1,8 +1,16 @@
 /** The steps that workflows call, each with what it needs. */
 import type { Activities } from '../workflows/contract.ts';
+import { createAdmit } from './admit.ts';
 import { createClose } from './close.ts';
-import { createPrepare, type PrepareDeps } from './prepare.ts';
+import { createPrepare } from './prepare.ts';
+import { createPrepareRemote } from './prepare-remote.ts';
+import type { PrepareDeps } from './run-dispatch.ts';
 
 export function createActivities(deps: PrepareDeps): Activities {
-  return { prepare: createPrepare(deps), close: createClose(deps) };
+  return {
+    admit: createAdmit(deps),
+    prepare: createPrepare(deps),
+    prepareRemote: createPrepareRemote(deps),
+    close: createClose(deps),
+  };
 }

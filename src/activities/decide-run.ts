@@ -10,6 +10,8 @@ import { resolveContext } from '../resolvers/resolve-context.ts';
 
 export interface DecidedDecision extends Decision {
   context: JsonObject | null;
+  /** A context source did not answer and may later: the same decision may turn out otherwise then. */
+  retryable?: boolean;
 }
 
 export interface DecideInput {
@@ -47,7 +49,7 @@ export async function decideRun(input: DecideInput, resolvers: Resolvers): Promi
     }
   }
   const resolved = await resolveContext(compiled, resolvers, { event, run });
-  if (!resolved.ok) return { ...nothing, error: resolved.error };
+  if (!resolved.ok) return { ...nothing, error: resolved.error, retryable: resolved.retryable };
   const bindings: Bindings = { event, context: resolved.context, run };
   return { ...evaluate(compiled, bindings), context: resolved.context };
 }

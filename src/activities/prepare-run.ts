@@ -25,15 +25,25 @@ export interface PrepareRunDeps {
   logger: Logger;
 }
 
-export interface MemberInput {
+export interface MemberInput extends Circumstances {
   registry: Registry;
   dispatch_id: string;
   member: DispatchMember;
   row: StandingRun | null;
   envelopes: ReadonlyMap<string, Envelope>;
   workflow: { workflow_id: string; run_id: string | null };
+}
+
+export interface Circumstances {
   /** The dispatch holds this one member and has killed its worker too often. */
-  hasCrashed: boolean;
+  hasCrashed?: boolean;
+  /** A context source that does not answer now is asked again later; without this, its run fails. */
+  mayRetry?: boolean;
+}
+
+/** Nothing was decided: the same again later. */
+export class ResolverUnavailable extends Error {
+  override name = 'ResolverUnavailable';
 }
 
 export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Promise<Prepared> {
@@ -100,16 +110,13 @@ async function decide(
     );
   if (run.event_uid && !event) return failed('event_missing', `event ${run.event_uid} is no longer stored`);
   try {
-    return await decideRun(
-      {
-        revision,
-        event,
-        run: factsOf(run, input.row),
-        applyFilter: run.trigger_kind === 'retry' && run.event_uid !== null,
-      },
-      deps.resolvers,
-    );
+    const applyFilter = run.trigger_kind === 'retry' && run.event_uid !== null;
+    const facts = factsOf(run, input.row);
+    const decided = await decideRun({ revision, event, run: facts, applyFilter }, deps.resolvers);
+    if (decided.retryable && input.mayRetry) throw new ResolverUnavailable(decided.error?.message);
+    return decided;
   } catch (error) {
+    if (error instanceof ResolverUnavailable) throw error;
     deps.logger.error(
       { err: error, run_id: run.run_id, definition_id: run.definition_id },
       'deciding a run failed unexpectedly',

@@ -3,10 +3,8 @@
  * For definitions that only audit, it is the whole run. Run again after a crash or a reset, it finds its own rows.
  */
 import { randomUUID } from 'node:crypto';
-import { ApplicationFailure, activityInfo } from '@temporalio/activity';
-import type { AppliedRegistry } from '../definitions/applied-registry.ts';
-import type { Resolvers } from '../resolvers/registry.ts';
-import type { DecideSinkMode } from '../sinks/sink-mode.ts';
+import { ApplicationFailure } from '@temporalio/activity';
+import type { Registry } from '../definitions/applied-registry.ts';
 import {
   beginDispatch,
   closeDispatch,
@@ -15,28 +13,14 @@ import {
   insertDispatch,
 } from '../store/dispatches.ts';
 import { moveDecisions } from '../store/event-decisions.ts';
-import { readEnvelopes } from '../store/events.ts';
-import { type Pool, transaction } from '../store/pool.ts';
-import { readRunsForPrepare, type StandingRun } from '../store/runs.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import { transaction } from '../store/pool.ts';
 import type { Activities } from '../workflows/contract.ts';
-import { commitRuns } from './commit-runs.ts';
 import { toActivityFailure } from './failure.ts';
-import { type Prepared, prepareRun } from './prepare-run.ts';
-
-export interface PrepareDeps {
-  pool: Pool;
-  registry: AppliedRegistry;
-  resolvers: Resolvers;
-  sinkMode: DecideSinkMode;
-  metrics: Metrics;
-  logger: Logger;
-}
+import { asksRemoteSources, type PrepareDeps, runDispatch } from './run-dispatch.ts';
 
 /** Attempts without an answer, after which a dispatch is held to kill its worker: it is halved, or its one run failed. */
 const MAX_ATTEMPTS_SHARED = 2;
-const MAX_ATTEMPTS_ALONE = 5;
+export const MAX_ATTEMPTS_ALONE = 5;
 /** Those whose retry runs elsewhere are never taken out again: forgetting all of them costs one count each. */
 const MAX_BEGUN = 10_000;
 
@@ -46,14 +30,22 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
   // Dispatches under suspicion run one at a time: one that kills the worker takes no innocent ones along.
   let suspects: Promise<unknown> = Promise.resolve();
 
-  async function attempt(dispatchId: string, survived: boolean): Promise<void> {
-    const dispatch = await beginDispatch(deps.pool, dispatchId);
+  async function attempt(dispatchId: string, survived: boolean): Promise<'remote' | undefined> {
+    const [dispatch, registry] = await Promise.all([
+      beginDispatch(deps.pool, dispatchId),
+      deps.registry.current(),
+    ]);
     if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
-    if (dispatch.closed_at !== null) return;
-    if (dispatch.attempts === 0 || survived) return runDispatch(deps, dispatch, false);
-    const turn = suspects.then(() => runSuspect(deps, dispatch));
+    if (dispatch.closed_at !== null) return undefined;
+    if (await asksRemoteSources(registry, deps.resolvers, dispatch)) return 'remote';
+    if (dispatch.attempts === 0 || survived) {
+      await runDispatch(deps, registry, dispatch, {});
+      return undefined;
+    }
+    const turn = suspects.then(() => runSuspect(deps, registry, dispatch));
     suspects = turn.catch(() => undefined);
     await turn;
+    return undefined;
   }
 
   return async function prepare({ dispatch_id }) {
@@ -61,8 +53,9 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
     if (begun.size >= MAX_BEGUN) begun.clear();
     begun.add(dispatch_id);
     try {
-      await attempt(dispatch_id, survived);
+      const outcome = await attempt(dispatch_id, survived);
       begun.delete(dispatch_id);
+      return outcome;
     } catch (error) {
       const failure = toActivityFailure(deps.logger, dispatch_id, error);
       if (failure.nonRetryable) begun.delete(dispatch_id);
@@ -71,65 +64,11 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
   };
 }
 
-async function runSuspect(deps: PrepareDeps, dispatch: Dispatch): Promise<void> {
+async function runSuspect(deps: PrepareDeps, registry: Registry, dispatch: Dispatch): Promise<void> {
   const attempts = await countAttempt(deps.pool, dispatch.dispatch_id);
   const isShared = dispatch.members.length > 1;
   if (isShared && attempts > MAX_ATTEMPTS_SHARED) return split(deps, dispatch, attempts);
-  await runDispatch(deps, dispatch, attempts > MAX_ATTEMPTS_ALONE);
-}
-
-async function runDispatch(deps: PrepareDeps, dispatch: Dispatch, hasCrashed: boolean): Promise<void> {
-  await commitRuns(deps, dispatch.dispatch_id, await prepareMembers(deps, dispatch, hasCrashed));
-}
-
-async function prepareMembers(
-  deps: PrepareDeps,
-  dispatch: Dispatch,
-  hasCrashed: boolean,
-): Promise<Prepared[]> {
-  const [registry, standing, envelopes] = await Promise.all([
-    deps.registry.current(),
-    readStandingRuns(deps.pool, dispatch),
-    readEnvelopes(
-      deps.pool,
-      dispatch.members.flatMap(({ event_uid }) => event_uid ?? []),
-    ),
-  ]);
-  const retried = [...standing.values()]
-    .flatMap(({ event_uid }) => event_uid ?? [])
-    .filter((uid) => !envelopes.has(uid));
-  for (const [uid, envelope] of await readEnvelopes(deps.pool, retried)) envelopes.set(uid, envelope);
-  const { workflowExecution } = activityInfo();
-  const workflow = {
-    workflow_id: workflowExecution?.workflowId ?? dispatch.dispatch_id,
-    run_id: workflowExecution?.runId ?? null,
-  };
-  const prepared: Prepared[] = [];
-  for (const member of dispatch.members) {
-    const row = standing.get(member.run_id) ?? null;
-    if (row && row.status !== 'running') continue;
-    prepared.push(
-      await prepareRun(deps, {
-        registry,
-        dispatch_id: dispatch.dispatch_id,
-        member,
-        row,
-        envelopes,
-        workflow,
-        hasCrashed,
-      }),
-    );
-  }
-  return prepared;
-}
-
-/** The first attempt of a dispatch of events has none to find; where it has all the same, its insert gives way. */
-function readStandingRuns(pool: Pool, { members, attempts }: Dispatch): Promise<Map<string, StandingRun>> {
-  const expected = attempts > 0 ? members : members.filter(({ event_uid }) => event_uid === null);
-  return readRunsForPrepare(
-    pool,
-    expected.map(({ run_id }) => run_id),
-  );
+  await runDispatch(deps, registry, dispatch, { hasCrashed: attempts > MAX_ATTEMPTS_ALONE });
 }
 
 /** The halves become dispatches of their own, each with its own count; the reconciler starts them. */

@@ -7,17 +7,22 @@ import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } fro
 import type { StartDispatch } from '../bridge/dispatch.ts';
 import type { AppliedRegistry } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
+import type { TemporalSchedules } from '../schedules/temporal-schedules.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { backfillRoutes } from './backfill.ts';
+import { definitionPauseRoutes } from './definition-pauses.ts';
 import { definitionRoutes } from './definitions.ts';
 import { handleError, handleNotFound } from './error-handler.ts';
 import { eventTypeRoutes } from './event-types.ts';
 import { eventRoutes } from './events.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { openApiRoutes, registerOpenApi } from './openapi.ts';
+import { planRoutes } from './plan.ts';
 import { quarantineRoutes } from './quarantine.ts';
 import { runRoutes } from './runs.ts';
 import { taskRoutes } from './tasks.ts';
+import { tickRoutes } from './ticks.ts';
 
 const BODY_LIMIT = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -29,6 +34,9 @@ export interface ApiDeps extends HealthDeps {
   resolvers: Resolvers;
   sinkMode: DecideSinkMode;
   startDispatch: StartDispatch;
+  temporalSchedules: TemporalSchedules;
+  /** DEFINITIONS_DIR: what is planned and applied. */
+  definitionsDir: string;
   logger: Logger;
   adminToken: string | undefined;
   dedupeDays: number;
@@ -39,11 +47,15 @@ export interface ApiDeps extends HealthDeps {
 /** A new resource is a file and a line here. */
 const RESOURCES: ((deps: ApiDeps) => FastifyPluginAsyncZod)[] = [
   definitionRoutes,
+  definitionPauseRoutes,
+  planRoutes,
+  backfillRoutes,
   runRoutes,
   taskRoutes,
   eventRoutes,
   quarantineRoutes,
   eventTypeRoutes,
+  tickRoutes,
 ];
 
 export function createApp(deps: ApiDeps): FastifyInstance {

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Definition } from '../core/definition.ts';
+import type { Definition, ScheduleTrigger } from '../core/definition.ts';
+import { nextFireTimes } from '../core/fire-times.ts';
 import type { ActiveDefinition } from '../definitions/applied-registry.ts';
 import type { Pool } from '../store/pool.ts';
 import { readLastRuns } from '../store/run-views.ts';
@@ -16,7 +17,16 @@ export interface DefinitionRoutesDeps extends StartRunDeps {
   pool: Pool;
 }
 
-const definitionItem = z.object({
+const schedulePolicy = z.object({
+  cron: z.string().nullable(),
+  every: z.string().nullable(),
+  timezone: z.string(),
+  overlap: z.enum(['skip', 'buffer_one', 'buffer_all', 'allow_all']),
+  catchup_window: z.string(),
+  jitter: z.string(),
+});
+
+export const definitionItem = z.object({
   definition_id: z.string(),
   title: z.string(),
   owner: z.string(),
@@ -30,7 +40,8 @@ const definitionItem = z.object({
   sink_mode: z.enum(['audit', 'live']),
   sink_reason: z.string().nullable(),
   last_run: z.object({ run_id: uuidText, status: z.string(), started_at: timestamp }).nullable(),
-  next_run: timestamp.nullable(),
+  next_run: timestamp.nullable().describe('When the schedule is due next; null where it will not run'),
+  schedule: schedulePolicy.nullable().describe('The policy with its defaults; null without a schedule'),
   document: z.custom<Definition>().meta({ type: 'object', additionalProperties: true }),
 });
 
@@ -39,7 +50,7 @@ type DefinitionItem = z.output<typeof definitionItem>;
 const trigger = {
   event: { type: 'kaizen.metrics.recorded', filter: 'event.attributes.project != "sandbox"' },
 };
-const example = {
+export const definitionExample = {
   definition_id: 'low-success-rate-review',
   title: 'Review an agent whose success rate dropped',
   owner: 'kaizen',
@@ -58,6 +69,7 @@ const example = {
     started_at: '2026-11-20T08:15:00.25Z',
   },
   next_run: null,
+  schedule: null,
   document: { id: 'low-success-rate-review', title: 'Review an agent whose success rate dropped', trigger },
 };
 
@@ -75,7 +87,7 @@ export function definitionRoutes(deps: DefinitionRoutesDeps): FastifyPluginAsync
           description: 'Those that are applied now, ordered by id.',
           tags,
           querystring: z.strictObject(pageQuery),
-          response: { 200: listOf(definitionItem, example), ...problems() },
+          response: { 200: listOf(definitionItem, definitionExample), ...problems() },
         },
       },
       async (request) => {
@@ -94,7 +106,7 @@ export function definitionRoutes(deps: DefinitionRoutesDeps): FastifyPluginAsync
           tags,
           params,
           querystring: z.strictObject({}),
-          response: { 200: definitionItem.meta({ examples: [example] }), ...problems('not_found') },
+          response: { 200: definitionItem.meta({ examples: [definitionExample] }), ...problems('not_found') },
         },
       },
       async (request) => {
@@ -147,29 +159,40 @@ export function definitionRoutes(deps: DefinitionRoutesDeps): FastifyPluginAsync
   };
 }
 
-async function toItems(deps: DefinitionRoutesDeps, active: ActiveDefinition[]): Promise<DefinitionItem[]> {
+export async function toItems(
+  deps: DefinitionRoutesDeps,
+  active: ActiveDefinition[],
+): Promise<DefinitionItem[]> {
   const lastRuns = await readLastRuns(
     deps.pool,
     active.map(({ definition_id }) => definition_id),
   );
   return active.map(({ definition, definition_id, definition_hash, problem, paused, pause_reason }) => {
     const { mode, reason } = deps.sinkMode(definition);
+    const { enabled, trigger } = definition;
+    const { schedule } = trigger;
     return {
       definition_id,
       title: definition.title,
       owner: definition.owner,
-      enabled: definition.enabled,
+      enabled,
       paused,
       pause_reason,
       definition_hash,
       problem,
-      trigger: definition.trigger,
+      trigger,
       emit: definition.emit,
       sink_mode: mode,
       sink_reason: reason,
       last_run: lastRuns.get(definition_id) ?? null,
-      next_run: null,
+      next_run: enabled && !paused && schedule ? nextRun(schedule) : null,
+      schedule: schedule ? { cron: null, every: null, ...schedule } : null,
       document: definition,
     };
   });
+}
+
+function nextRun(schedule: ScheduleTrigger): string | null {
+  const [next] = nextFireTimes(schedule, Date.now(), 1);
+  return next === undefined ? null : new Date(next).toISOString().replace('.000Z', 'Z');
 }

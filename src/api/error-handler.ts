@@ -2,6 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Violation } from '../core/envelope.ts';
+import { InvalidDefinitionsError } from '../definitions/apply-folder.ts';
+import { ScheduleRefusedError, TemporalUnavailableError } from '../schedules/temporal-schedules.ts';
 import { isTransient } from '../store/failure.ts';
 import { InvalidCursorError } from '../store/page.ts';
 import { PROBLEM_TYPE, Problem, problemBody } from './problem.ts';
@@ -37,6 +39,12 @@ function toProblem(error: unknown): Problem {
     const violations = [{ pointer: '/cursor', message: 'expected the next_cursor of an earlier answer' }];
     return new Problem('invalid_request', error.message, { violations });
   }
+  if (error instanceof InvalidDefinitionsError)
+    return new Problem('invalid_definitions', error.message, { errors: error.errors });
+  if (error instanceof ScheduleRefusedError)
+    return new Problem('wrong_state', error.message, { cause: error });
+  if (error instanceof TemporalUnavailableError)
+    return new Problem('unavailable', error.message, { cause: error });
   if (isTransient(error))
     return new Problem('unavailable', 'PostgreSQL cannot be reached; try again later', { cause: error });
   const status = statusOf(error);

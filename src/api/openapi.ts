@@ -19,6 +19,7 @@ export function registerOpenApi(app: FastifyInstance): void {
         { name: 'definitions', description: 'What is declared, and runs by hand' },
         { name: 'runs', description: 'What ran, why, and what came of it' },
         { name: 'tasks', description: 'The spawn log' },
+        { name: 'ticks', description: 'When schedules were due, and what became of it' },
         { name: 'events', description: 'The event ledger and its registry' },
         { name: 'quarantine', description: 'What was refused' },
         { name: 'health', description: 'Health, metrics and this document: open to everybody' },

@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import type { Violation } from '../core/envelope.ts';
+import type { DefinitionError } from '../definitions/errors.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -17,6 +18,10 @@ export const PROBLEMS = {
   ambiguous_id: { status: 409, meaning: 'several sources have this id; `event_uids` lists the events' },
   wrong_state: { status: 409, meaning: 'it is not in the state that this needs' },
   too_large: { status: 413, meaning: 'the body or the event is too large' },
+  invalid_definitions: {
+    status: 422,
+    meaning: 'files of DEFINITIONS_DIR are invalid, nothing was applied; `errors` has each fault',
+  },
   idempotency_conflict: { status: 422, meaning: 'the Idempotency-Key was used with another body' },
   internal: { status: 500, meaning: 'a fault of the service; its log has the reason under `request_id`' },
   unavailable: { status: 503, meaning: 'something that the service needs is away; the same again later' },
@@ -27,6 +32,7 @@ export type ProblemCode = keyof typeof PROBLEMS;
 export interface ProblemExtras {
   violations?: Violation[];
   event_uids?: string[];
+  errors?: DefinitionError[];
   cause?: unknown;
 }
 
@@ -50,6 +56,14 @@ const violationSchema = z.object({
   message: z.string(),
 });
 
+export const definitionError = z.object({
+  file: z.string(),
+  line: z.int().describe('From 1, as `column`'),
+  column: z.int(),
+  path: z.string().describe('As in `rules[0].condition`; empty where the file as a whole is meant'),
+  message: z.string(),
+});
+
 export const problemShape = z
   .object({
     type: z.literal('about:blank'),
@@ -59,6 +73,7 @@ export const problemShape = z
     code: z.enum(Object.keys(PROBLEMS) as ProblemCode[]),
     violations: z.array(violationSchema).optional().describe('What is wrong, and where'),
     event_uids: z.array(z.string()).optional().describe('With `ambiguous_id`'),
+    errors: z.array(definitionError).optional().describe('With `invalid_definitions`'),
     request_id: z.string().optional().describe('With `internal`: stands in the log'),
   })
   .describe('RFC 9457 problem details');

@@ -2,18 +2,26 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowClient } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import type { ActiveDefinition } from '../definitions/applied-registry.ts';
+import type { Definition } from '../core/definition.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
-import type { NewDispatch } from '../store/dispatches.ts';
+import type { DispatchMember, NewDispatch } from '../store/dispatches.ts';
 import { ACTIVITY_RUN, type ActivityRunInput } from '../workflows/contract.ts';
-import type { Matched } from './match.ts';
 
 /** One transaction commits a dispatch: it is bounded in rows, and in bytes because each run keeps what it read. */
 const MAX_MEMBERS = 500;
 const MAX_BYTES = 8 * 1024 * 1024;
 
+/** An event and a definition that it fires. */
+export interface FiredPair {
+  member: DispatchMember;
+  /** Gets the id of its dispatch. */
+  decision: { dispatch_id: string | null };
+  definition: { definition: Definition };
+  bytes: number;
+}
+
 /** Pairs whose definition decides at once share a dispatch; each of the others gets a workflow of its own. */
-export function composeDispatches(fired: Matched['fired'], resolvers: Resolvers): NewDispatch[] {
+export function composeDispatches(fired: readonly FiredPair[], resolvers: Resolvers): NewDispatch[] {
   const dispatches: NewDispatch[] = [];
   let shared: NewDispatch | null = null;
   let sharedBytes = 0;
@@ -52,7 +60,8 @@ export function createStartDispatch(workflows: WorkflowClient, taskQueue: string
   };
 }
 
-function decidesAtOnce({ definition }: ActiveDefinition, resolvers: Resolvers): boolean {
+/** Its runs need nothing from elsewhere: `prepare` is all of them. */
+export function decidesAtOnce({ definition }: FiredPair['definition'], resolvers: Resolvers): boolean {
   if (definition.instructions.length > 0 || definition.reports.length > 0) return false;
   return definition.context_sources.every(({ type }) => resolvers.get(type)?.io === 'local');
 }

@@ -7,9 +7,11 @@ import { type WorkflowClient, WorkflowNotFoundError } from '@temporalio/client';
 import type { RunError } from '../core/decision.ts';
 import {
   closeDispatch,
+  forgetScheduledWorkflow,
   insertDispatch,
   leaseStaleDispatches,
   listMembersWithoutRun,
+  type StaleDispatch,
 } from '../store/dispatches.ts';
 import { moveDecisions } from '../store/event-decisions.ts';
 import { type Pool, transaction } from '../store/pool.ts';
@@ -44,10 +46,10 @@ export interface ReconcileDeps {
 export function createReconcile(deps: ReconcileDeps): () => Promise<void> {
   return async function reconcile() {
     const stale = await leaseStaleDispatches(deps.pool, IDLE_SECONDS, LEASED_AT_ONCE);
-    for (const dispatchId of stale) {
-      await reconcileOne(deps, dispatchId).catch((error: unknown) => {
+    for (const dispatch of stale) {
+      await reconcileOne(deps, dispatch).catch((error: unknown) => {
         deps.logger.warn(
-          { err: error, dispatch_id: dispatchId },
+          { err: error, dispatch_id: dispatch.dispatch_id },
           'a dispatch could not be looked at; the next pass tries again',
         );
       });
@@ -73,10 +75,12 @@ export function startReconciler(reconcile: () => Promise<void>, logger: Logger):
   };
 }
 
-async function reconcileOne(deps: ReconcileDeps, dispatchId: string): Promise<void> {
-  const status = await workflowStatus(deps.workflows, dispatchId);
+async function reconcileOne(deps: ReconcileDeps, dispatch: StaleDispatch): Promise<void> {
+  const { dispatch_id: dispatchId } = dispatch;
+  const status = await workflowStatus(deps.workflows, dispatch);
   if (status === null) {
     deps.logger.info({ dispatch_id: dispatchId }, 'starting a dispatch that has no workflow');
+    if (dispatch.workflow_id !== null) await forgetScheduledWorkflow(deps.pool, dispatchId);
     await deps.startDispatch(dispatchId);
     return;
   }
@@ -84,14 +88,20 @@ async function reconcileOne(deps: ReconcileDeps, dispatchId: string): Promise<vo
   if (!error) return;
   const again = await closeByForce(deps, dispatchId, status, {
     ...error,
-    details: { workflow_id: dispatchId },
+    details: { workflow_id: dispatch.workflow_id ?? dispatchId },
   });
   if (again) await deps.startDispatch(again);
 }
 
-async function workflowStatus(workflows: WorkflowClient, workflowId: string): Promise<string | null> {
+async function workflowStatus(workflows: WorkflowClient, dispatch: StaleDispatch): Promise<string | null> {
+  const { workflow_id, first_workflow_run_id } = dispatch;
+  const workflowId = workflow_id ?? dispatch.dispatch_id;
   try {
-    return (await workflows.getHandle(workflowId).describe()).status.name;
+    const latest = await workflows.getHandle(workflowId).describe();
+    if (first_workflow_run_id === null) return latest.status.name;
+    // A backfill runs a tick's workflow id again; a reset goes on under the same first run.
+    if (latest.raw.workflowExecutionInfo?.firstRunId === first_workflow_run_id) return latest.status.name;
+    return (await workflows.getHandle(workflowId, first_workflow_run_id).describe()).status.name;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;

@@ -8,6 +8,7 @@ import { type Pool, transaction } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Decoded, decodeMessages, type Refused } from './decode.ts';
+import { PauseEndedError, withCurrentRegistry } from './ended-pause.ts';
 import { withoutKnownFates } from './known-fates.ts';
 import type { ReceivedMessage } from './message.ts';
 import { type Recorded, type WriteDeps, writeRecord } from './write-record.ts';
@@ -23,9 +24,10 @@ export interface RecordDeps extends WriteDeps {
 export type RecordBatch = (messages: ReceivedMessage[]) => Promise<Recorded>;
 
 export function createRecordBatch(deps: RecordDeps): RecordBatch {
-  return async function recordBatch(messages) {
-    const registry = await deps.registry.current();
-    return recordHalving(deps, registry, decodeMessages(messages, registry, deps.dedupeDays));
+  return function recordBatch(messages) {
+    return withCurrentRegistry(deps.registry, (registry) =>
+      recordHalving(deps, registry, decodeMessages(messages, registry, deps.dedupeDays)),
+    );
   };
 }
 
@@ -39,7 +41,7 @@ async function recordHalving(deps: RecordDeps, registry: Registry, decoded: Deco
     countMetrics(deps.metrics, recorded);
     return recorded;
   } catch (error) {
-    if (isTransient(error) || candidates.length === 0) throw error;
+    if (isTransient(error) || error instanceof PauseEndedError || candidates.length === 0) throw error;
     const [culprit] = candidates;
     if (candidates.length === 1 && culprit) {
       deps.logger.warn(

@@ -16,6 +16,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { decodeMessage } from './decode.ts';
 import type { StartDispatch } from './dispatch.ts';
+import { withCurrentRegistry } from './ended-pause.ts';
 import type { ReceivedMessage } from './message.ts';
 import { countMetrics } from './record.ts';
 import { type Recorded, writeRecord } from './write-record.ts';
@@ -50,10 +51,9 @@ interface Attempt {
 export function createRedrive(deps: RedriveDeps): Redrive {
   return async function redrive(id, { dryRun }) {
     const within = dryRun ? rehearsal : transaction;
-    // Read first: inside, it would wait for a second connection while it holds one.
-    const registry = await deps.registry.current();
-    const { redriven, recorded } = await within(deps.pool, (client) =>
-      attempt(deps, client, registry, id),
+    // The registry is read first: inside, it would wait for a second connection while it holds one.
+    const { redriven, recorded } = await withCurrentRegistry(deps.registry, (registry) =>
+      within(deps.pool, (client) => attempt(deps, client, registry, id)),
     ).catch((error: unknown) => {
       if (!isPoisonousRow(error)) throw error;
       const violations = [{ pointer: '', message: `cannot be stored: ${(error as Error).message}` }];

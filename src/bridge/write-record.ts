@@ -11,6 +11,7 @@ import { insertQuarantined } from '../store/quarantined-events.ts';
 import { type DecidedRun, insertDecidedRuns, newEventRun } from '../store/runs.ts';
 import type { Candidate, Refused } from './decode.ts';
 import { composeDispatches } from './dispatch.ts';
+import { keepPausesOf } from './ended-pause.ts';
 import { identify } from './identify.ts';
 import { idOf, type Undecided } from './known-fates.ts';
 import { type FilterFailure, type Matched, matchEvents } from './match.ts';
@@ -32,6 +33,7 @@ export interface Recorded {
   quarantined: Refused[];
 }
 
+/** @throws PauseEndedError: the registry is to be read again */
 export async function writeRecord(
   deps: WriteDeps,
   client: Queryable,
@@ -40,6 +42,7 @@ export async function writeRecord(
 ): Promise<Recorded> {
   const { accepted, duplicates, redelivered, conflicts } = await identify(client, undecided.candidates);
   const matched = matchEvents(accepted, registry);
+  await keepPausesOf(client, matched.decisions);
   const dispatches = composeDispatches(matched.fired, deps.resolvers);
   await writeAccepted(deps, client, accepted, matched);
   for (const dispatch of dispatches) await insertDispatch(client, dispatch);

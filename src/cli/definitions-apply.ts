@@ -1,30 +1,38 @@
 /** `definitions apply`: the folder's definitions and event types become the applied ones. */
-import { readServiceConfig } from '../config.ts';
-import { applyFolder, InvalidDefinitionsError } from '../definitions/apply-folder.ts';
-import { createPool } from '../store/pool.ts';
-import { createLogger } from '../telemetry/logger.ts';
+import type { Command } from 'commander';
+import { ApiProblemError } from '../clients/activity-core-api-errors.ts';
+import type { PlanAnswer } from '../clients/activity-core-api-plan.ts';
+import { InvalidDefinitionsError } from '../definitions/apply-folder.ts';
+import { type ApiOptions, apiCommand, type Cli, connectApi } from './cli.ts';
+import { printPlan } from './plan-story.ts';
 
-export async function applyCommand(options: { json: boolean }): Promise<number> {
-  const config = readServiceConfig(['DATABASE_URL']);
-  const pool = createPool(config.DATABASE_URL, createLogger(config.LOG_LEVEL), { max: 1 });
-  try {
-    const applied = await applyFolder(pool, config.DEFINITIONS_DIR);
-    if (options.json) console.log(JSON.stringify({ ...applied, errors: [] }, null, 2));
-    else if (applied.changes.length === 0 && applied.event_types.length === 0)
-      console.log('Nothing to apply: definitions are in step.');
-    for (const { action, definition_id } of options.json ? [] : applied.changes)
-      console.log(`${action.padEnd(6)}  ${definition_id}`);
-    for (const type of options.json ? [] : applied.event_types) console.log(`event type  ${type}`);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof InvalidDefinitionsError)) throw error;
-    console.log(
-      options.json
-        ? JSON.stringify({ changes: [], event_types: [], errors: error.errors }, null, 2)
-        : error.message,
-    );
-    return 1;
-  } finally {
-    await pool.end();
-  }
+export function addDefinitionsApply(definitions: Command, cli: Cli): void {
+  apiCommand(definitions, 'apply', 'make the files of DEFINITIONS_DIR the applied ones').action(
+    async (options: ApiOptions) => {
+      const done = await apply(cli, options).catch(invalidAnswer);
+      cli.end(
+        printPlan(cli, done, options.json, {
+          empty: 'Nothing to apply: the files, PostgreSQL and Temporal are in step.',
+          end: 'Applied.',
+        }),
+      );
+    },
+  );
+}
+
+async function apply(cli: Cli, options: ApiOptions): Promise<PlanAnswer> {
+  const config = cli.readConfig();
+  const { DATABASE_URL } = config;
+  if (options.api !== undefined || !DATABASE_URL) return (await connectApi(cli, options)).applyPlan();
+  const { applyDirectly } = await import('./definitions-directly.ts');
+  return applyDirectly({ ...config, DATABASE_URL }, cli.now());
+}
+
+/** Both ways say the same of invalid files. */
+function invalidAnswer(error: unknown): PlanAnswer {
+  const nothing = { changes: [], event_types: [] };
+  if (error instanceof InvalidDefinitionsError) return { ...nothing, errors: error.errors };
+  if (error instanceof ApiProblemError && error.code === 'invalid_definitions')
+    return { ...nothing, errors: [...error.definitionErrors] };
+  throw error;
 }

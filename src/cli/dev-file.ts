@@ -1,11 +1,31 @@
 /** `dev.json`: where a running `npm run dev` left its addresses. */
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from './usage-error.ts';
 
-const devFileSchema = z.looseObject({ api_url: z.string(), nats_url: z.string(), pid: z.number() });
+const devFileSchema = z.looseObject({
+  api_url: z.string(),
+  nats_url: z.string(),
+  pid: z.number(),
+  state_hub_url: z.string().optional(),
+  kaizen_repos_root: z.string().optional(),
+  kaizen_engagement_roster: z.string().optional(),
+});
 export type DevFile = z.output<typeof devFileSchema>;
+
+/** What is undefined is not written. */
+export interface DevFileContent {
+  temporal_address: string;
+  temporal_ui_url: string | null;
+  nats_url: string;
+  database_url: string;
+  api_url: string;
+  state_hub_url: string | undefined;
+  kaizen_repos_root: string | undefined;
+  kaizen_engagement_roster: string | undefined;
+  pid: number;
+}
 
 export const DEFAULT_STATE_DIR = '.activity-core';
 
@@ -30,4 +50,10 @@ export async function readDevFile(stateDir: string): Promise<DevFile | null> {
       },
     );
   }
+}
+
+export async function writeDevFile(file: string, content: DevFileContent): Promise<void> {
+  // It holds the database's password, and a reader must never find half of it.
+  await writeFile(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  await rename(`${file}.new`, file);
 }

@@ -1,15 +1,24 @@
 /** `npm run dev`: embedded servers and every role in one process, until Ctrl-C. */
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Config, readConfig, readLaunchEnvironment, withServers } from '../config.ts';
-import { applyFolder } from '../definitions/apply-folder.ts';
+import {
+  type Config,
+  readConfig,
+  readLaunchEnvironment,
+  type ServiceConfig,
+  withServers,
+} from '../config.ts';
 import { defaultCacheDir, type ServerExit, type Servers, startServers } from '../dev/servers.ts';
+import { applyPlannedFolder } from '../schedules/plan-folder.ts';
 import { type Service, startService } from '../service/service.ts';
 import { migrate } from '../store/migrate.ts';
 import { createPool } from '../store/pool.ts';
 import { createLogger, type Logger } from '../telemetry/logger.ts';
 import { freeAdminPort } from './admin-port.ts';
+import { withFolder } from './definitions-folder.ts';
+import { type DevFileContent, writeDevFile } from './dev-file.ts';
+import { openSurroundings, type Surroundings } from './dev-surroundings.ts';
 import { MIGRATIONS_DIR } from './folders.ts';
 import { onStopSignal } from './stop-signal.ts';
 import { UsageError } from './usage-error.ts';
@@ -33,6 +42,7 @@ export async function devCommand(options: DevOptions): Promise<number> {
   const stopping = onStopSignal();
   const broken = Promise.withResolvers<Error>();
   let servers: Servers | null = null;
+  let surroundings: Surroundings | null = null;
   let service: Service | null = null;
   let restarts: Restarts | null = null;
   try {
@@ -47,9 +57,14 @@ export async function devCommand(options: DevOptions): Promise<number> {
     restarts = createRestarts(servers, logger);
     // What a crash has left names processes that are gone.
     await rm(devFile, { force: true });
-    await prepareDatabase(config, servers.database_url, logger, say);
+    await prepare(withServers(config, servers), logger, say);
+    surroundings = await openSurroundings(config, stateDir);
     const adminPort = await freeAdminPort(config, say);
-    const serviceConfig = { ...withServers(config, servers), ADMIN_PORT: adminPort };
+    const serviceConfig = {
+      ...withServers(config, servers),
+      ...surroundings.settings,
+      ADMIN_PORT: adminPort,
+    };
     service = await startService({
       config: serviceConfig,
       roles: ['worker', 'subscriber', 'api'],
@@ -58,8 +73,9 @@ export async function devCommand(options: DevOptions): Promise<number> {
     });
     await Promise.race([service.ready, stopping.requested]);
     if (!stopping.signal.aborted) {
-      await writeDevFile(devFile, servers, service.url);
-      say(summary(servers, service.url, stateDir, options.stateDir === null && !options.ephemeral));
+      await writeDevFile(devFile, devFileContent(servers, surroundings, service.url));
+      const isDefault = options.stateDir === null && !options.ephemeral;
+      say(summary(servers, surroundings, service.url, stateDir, isDefault));
     }
     const failure = await Promise.race([
       stopping.requested,
@@ -79,6 +95,7 @@ export async function devCommand(options: DevOptions): Promise<number> {
       // Only ours: a start that was refused leaves the file of the instance that lives.
       await rm(devFile, { force: true });
       await service?.stop();
+      await surroundings?.close();
       await servers.close();
       say('Stopped.');
     }
@@ -121,21 +138,17 @@ function sentence(message: string, fields: Record<string, unknown>): string {
   return facts.length > 0 ? `  ${message}: ${facts.join(', ')}` : `  ${message}`;
 }
 
-async function prepareDatabase(
-  config: Config,
-  databaseUrl: string,
-  logger: Logger,
-  say: (message: string) => void,
-): Promise<void> {
-  const pool = createPool(databaseUrl, logger, { max: 2 });
+/** The database's tables, then what the definitions say. */
+async function prepare(config: ServiceConfig, logger: Logger, say: (message: string) => void): Promise<void> {
+  const pool = createPool(config.DATABASE_URL, logger, { max: 2 });
   try {
     const migrated = await migrate(pool, MIGRATIONS_DIR);
     if (migrated.length > 0) say(`Migrated the database: ${migrated.join(', ')}`);
-    const applied = await applyFolder(pool, config.DEFINITIONS_DIR);
-    for (const { action, definition_id } of applied.changes) say(`Applied: ${action} ${definition_id}`);
   } finally {
     await pool.end();
   }
+  const applied = await withFolder(config, logger, (folder) => applyPlannedFolder(folder, Date.now()));
+  for (const { action, definition_id } of applied.changes) say(`Applied: ${action} ${definition_id}`);
 }
 
 interface Restarts {
@@ -161,19 +174,19 @@ function createRestarts(servers: Servers, logger: Logger): Restarts {
   };
 }
 
-async function writeDevFile(file: string, servers: Servers, apiUrl: string): Promise<void> {
+function devFileContent(servers: Servers, { settings }: Surroundings, apiUrl: string): DevFileContent {
   const { temporal_address, temporal_ui_url, nats_url, database_url } = servers;
-  const content = {
+  return {
     temporal_address,
     temporal_ui_url,
     nats_url,
     database_url,
     api_url: apiUrl,
+    state_hub_url: settings.STATE_HUB_URL,
+    kaizen_repos_root: settings.KAIZEN_REPOS_ROOT && resolve(settings.KAIZEN_REPOS_ROOT),
+    kaizen_engagement_roster: settings.KAIZEN_ENGAGEMENT_ROSTER && resolve(settings.KAIZEN_ENGAGEMENT_ROSTER),
     pid: process.pid,
   };
-  // It holds the database's password, and a reader must never find half of it.
-  await writeFile(`${file}.new`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
-  await rename(`${file}.new`, file);
 }
 
 /** Where a server is, without the user, password and parameters that its URL may carry. */
@@ -182,7 +195,13 @@ function placeOf(url: string): string {
   return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
 }
 
-function summary(servers: Servers, apiUrl: string, stateDir: string, isDefault: boolean): string {
+function summary(
+  servers: Servers,
+  { told }: Surroundings,
+  apiUrl: string,
+  stateDir: string,
+  isDefault: boolean,
+): string {
   // The commands find the instance of the default folder by themselves.
   const api = isDefault ? '' : ` --api ${apiUrl}`;
   const nats = isDefault ? '' : ` --nats ${placeOf(servers.nats_url)}`;
@@ -193,7 +212,7 @@ activity-core is ready.
   Temporal     ${servers.temporal_address}${servers.temporal_ui_url ? `   web UI ${servers.temporal_ui_url}` : ''}
   NATS         ${placeOf(servers.nats_url)}
   PostgreSQL   ${placeOf(servers.database_url)}
-  state        ${stateDir}   (addresses with the password: dev.json)
+${told.map(([name, place]) => `  ${name.padEnd(12)} ${place}\n`).join('')}  state        ${stateDir}   (addresses with the password: dev.json)
 
 Publish an event:    npx activity-core publish FILE${nats}
 See what came of it: npx activity-core runs list${api}

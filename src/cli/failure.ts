@@ -7,6 +7,8 @@ import {
 } from '../clients/activity-core-api-errors.ts';
 import { ConfigurationError } from '../config.ts';
 import { InvalidDefinitionsError } from '../definitions/apply-folder.ts';
+import { formatError } from '../definitions/errors.ts';
+import { ScheduleRefusedError, TemporalUnavailableError } from '../schedules/schedule-errors.ts';
 import { isTransient } from '../store/failure.ts';
 import { MigrationError } from '../store/migrate.ts';
 import type { ExitCode } from './cli.ts';
@@ -34,6 +36,12 @@ export function tellFailure(error: unknown, terminal: Terminal): ExitCode {
     tell(terminal, error.message);
     return 1;
   }
+  if (error instanceof TemporalUnavailableError)
+    return tell(terminal, `${error.message}; check TEMPORAL_ADDRESS and its credentials`);
+  if (error instanceof ScheduleRefusedError) {
+    tell(terminal, error.message);
+    return 1;
+  }
   if (isTransient(error)) {
     return tell(
       terminal,
@@ -54,6 +62,7 @@ function tellProblem(error: ApiProblemError, terminal: Terminal): ExitCode {
   for (const { pointer, message } of error.violations) {
     terminal.warn(`  ${printable(pointer) || '(whole)'}: ${printable(message)}`);
   }
+  for (const fault of error.definitionErrors) terminal.warn(`  ${printable(formatError(fault))}`);
   for (const uid of error.eventUids) terminal.warn(`  ${printable(uid)}`);
   if (error.code === 'unauthorized')
     terminal.warn('  set ADMIN_TOKEN, or ADMIN_TOKEN_FILE, to the token of that API');

@@ -3,7 +3,14 @@ import { readdir } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { Argument, Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { addBackfill } from './backfill.ts';
 import type { Cli } from './cli.ts';
+import { addDefinitionsApply } from './definitions-apply.ts';
+import { addDefinitionsList } from './definitions-list.ts';
+import { addDefinitionsPause } from './definitions-pause.ts';
+import { addDefinitionsPlan } from './definitions-plan.ts';
+import { addDefinitionsResume } from './definitions-resume.ts';
+import { addDefinitionsShow } from './definitions-show.ts';
 import { addDemo } from './demo.ts';
 import { addDryRun } from './dry-run.ts';
 import { addEventsExplain } from './events-explain.ts';
@@ -13,10 +20,12 @@ import { addQuarantineDiscard } from './quarantine-discard.ts';
 import { addQuarantineList } from './quarantine-list.ts';
 import { addQuarantineRedrive } from './quarantine-redrive.ts';
 import { addQuarantineShow } from './quarantine-show.ts';
+import { addRun } from './run-definition.ts';
 import { addRunsList } from './runs-list.ts';
 import { addRunsRetry } from './runs-retry.ts';
 import { addRunsShow } from './runs-show.ts';
 import { addTasksList } from './tasks-list.ts';
+import { addTicks } from './ticks.ts';
 import { UsageError } from './usage-error.ts';
 
 export function createProgram(cli: Cli): Command {
@@ -37,6 +46,8 @@ export function createProgram(cli: Cli): Command {
   addMigrate(program, cli);
   addDefinitions(program, cli);
   addDryRun(program, cli);
+  addRun(program, cli);
+  addBackfill(program, cli);
   addPublish(program, cli);
 
   const runs = program.command('runs').description('what ran, and why');
@@ -45,6 +56,8 @@ export function createProgram(cli: Cli): Command {
   addRunsRetry(runs, cli);
 
   addTasksList(program.command('tasks').description('what runs asked for'), cli);
+
+  addTicks(program, cli);
 
   const events = program.command('events').description('what was received');
   addEventsList(events, cli);
@@ -56,6 +69,7 @@ export function createProgram(cli: Cli): Command {
   addQuarantineRedrive(quarantine, cli);
   addQuarantineDiscard(quarantine, cli);
 
+  addEngagement(program, cli);
   addDemo(program, cli);
   return program;
 }
@@ -96,6 +110,8 @@ function addMigrate(program: Command, cli: Cli): void {
 
 function addDefinitions(program: Command, cli: Cli): void {
   const definitions = program.command('definitions').description('ActivityDefinitions and event types');
+  addDefinitionsList(definitions, cli);
+  addDefinitionsShow(definitions, cli);
   const { print } = cli.terminal;
   definitions
     .command('validate [paths...]')
@@ -120,13 +136,22 @@ function addDefinitions(program: Command, cli: Cli): void {
       schemaCommand({ kind, resolvers: createResolvers(), print });
       cli.end(0);
     });
-  definitions
-    .command('apply')
-    .description('make the files of DEFINITIONS_DIR the applied ones')
-    .option('--json', 'print what was done as JSON')
+  addDefinitionsPlan(definitions, cli);
+  addDefinitionsApply(definitions, cli);
+  addDefinitionsPause(definitions, cli);
+  addDefinitionsResume(definitions, cli);
+}
+
+function addEngagement(program: Command, cli: Cli): void {
+  program
+    .command('engagement')
+    .description('kaizen engagements')
+    .command('check')
+    .description("compare the definitions' crons with those of the discovered repositories")
+    .option('--json', 'print what was found as JSON')
     .action(async (options: { json?: boolean }) => {
-      const { applyCommand } = await import('./definitions-apply.ts');
-      cli.end(await applyCommand({ json: options.json === true }));
+      const { engagementCheckCommand } = await import('./engagement-check.ts');
+      cli.end(await engagementCheckCommand(cli, { json: options.json === true }));
     });
 }
 

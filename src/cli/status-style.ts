@@ -15,6 +15,8 @@ const STYLES: Readonly<Record<string, Style>> = {
   pending: 'yellow',
   held: 'yellow',
   missed: 'yellow',
+  overlapped: 'yellow',
+  paused: 'yellow',
   open: 'yellow',
 };
 

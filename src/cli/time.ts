@@ -43,6 +43,32 @@ export function shortTime(time: string): string {
         .replace(/\.\d+Z$/, 'Z');
 }
 
+/** `2026-11-20 09:15:00+01:00 Europe/Berlin`. What is no time, or a zone that is not known here, leaves it as it is. */
+export function zonedTime(time: string, timezone: string): string {
+  const at = new Date(time);
+  if (Number.isNaN(at.getTime()) || !isKnownZone(timezone)) return time;
+  // Swedish writes dates and times as ISO 8601 does.
+  const clock = new Intl.DateTimeFormat('sv-SE', {
+    timeZone: timezone,
+    dateStyle: 'short',
+    timeStyle: 'medium',
+  }).format(at);
+  const { value = 'GMT' } =
+    new Intl.DateTimeFormat('en', { timeZone: timezone, timeZoneName: 'longOffset' })
+      .formatToParts(at)
+      .find(({ type }) => type === 'timeZoneName') ?? {};
+  return `${clock}${value === 'GMT' ? '+00:00' : value.replace('GMT', '')} ${timezone}`;
+}
+
+function isKnownZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
 /** `under 1 ms`, `40 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`. */
 export function timeBetween(start: string, end: string): string {
   const ms = Math.max(0, Date.parse(end) - Date.parse(start));

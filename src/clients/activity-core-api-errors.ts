@@ -1,4 +1,5 @@
 /** Why a request to the HTTP API gave no result. Expected outcomes: their messages are for people. */
+import type { DefinitionErrorAnswer } from './activity-core-api-plan.ts';
 import type { Problem, Violation } from './activity-core-api-shapes.ts';
 
 /** The API answered with an RFC 9457 problem. `code`: the stable ones of contract 5. */
@@ -8,6 +9,8 @@ export class ApiProblemError extends Error {
   readonly violations: readonly Violation[];
   /** With `ambiguous_id`: the events that have it. */
   readonly eventUids: readonly string[];
+  /** With `invalid_definitions`: what is wrong with which file. */
+  readonly definitionErrors: readonly DefinitionErrorAnswer[];
 
   constructor(status: number, problem: Problem) {
     super(problem.detail ?? problem.title ?? `the API answered ${status}`);
@@ -15,6 +18,7 @@ export class ApiProblemError extends Error {
     this.code = problem.code;
     this.violations = problem.violations ?? [];
     this.eventUids = problem.event_uids ?? [];
+    this.definitionErrors = problem.errors ?? [];
   }
 }
 

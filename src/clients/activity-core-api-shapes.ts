@@ -1,5 +1,6 @@
 /** What the HTTP API answers (contract 5): the fields that are read here; others pass through untouched. */
 import { z } from 'zod';
+import { definitionErrorSchema } from './activity-core-api-plan.ts';
 
 const json = z.json();
 export const jsonObject = z.record(z.string(), json);
@@ -12,6 +13,7 @@ export const problemSchema = z.looseObject({
   detail: text.optional(),
   violations: z.array(z.looseObject({ pointer: text, message: text })).optional(),
   event_uids: z.array(text).optional(),
+  errors: z.array(definitionErrorSchema).optional(),
 });
 
 const failureSchema = z.looseObject({ code: text, message: text, details: json.optional() });
@@ -77,6 +79,79 @@ export const runDetailSchema = z.looseObject({
   context: jsonObject.nullable(),
   rules: z.array(ruleSchema),
   tasks: z.array(taskSchema),
+});
+
+export const definitionSchema = z.looseObject({
+  definition_id: text,
+  title: text,
+  owner: text,
+  enabled: z.boolean(),
+  paused: z.boolean(),
+  pause_reason: textOrNull,
+  definition_hash: text,
+  problem: textOrNull.optional(),
+  trigger: z.looseObject({
+    event: z.looseObject({ type: text, filter: text.optional() }).optional(),
+    schedule: z
+      .looseObject({ cron: text.optional(), every: text.optional(), timezone: text.optional() })
+      .optional(),
+  }),
+  emit: text,
+  sink_mode: text,
+  sink_reason: textOrNull,
+  last_run: z.looseObject({ run_id: text, status: text, started_at: text }).nullable(),
+  next_run: textOrNull,
+  schedule: z
+    .looseObject({
+      cron: textOrNull,
+      every: textOrNull,
+      timezone: text,
+      overlap: text,
+      catchup_window: text,
+      jitter: text,
+    })
+    .nullable()
+    .optional(),
+  document: z.looseObject({
+    context_sources: z.array(z.looseObject({ type: text, bind_to: text })).optional(),
+    rules: z
+      .array(z.looseObject({ id: text, condition: text, task: z.looseObject({ title: text }) }))
+      .optional(),
+    on_duplicate: text.optional(),
+    expect: z.looseObject({ run_every: text }).optional(),
+    limits: z
+      .looseObject({ max_tasks_per_run: z.number(), max_tasks_per_hour: z.number().optional() })
+      .optional(),
+  }),
+});
+
+/** Of a definition that is no longer declared, the API tells nothing else. */
+export const resumedSchema = z.looseObject({
+  definition_id: text,
+  paused: z.boolean(),
+  held: z.looseObject({ fired: z.number(), discarded: z.number() }),
+});
+
+export const tickSchema = z.looseObject({
+  definition_id: text,
+  scheduled_for: text,
+  outcome: text,
+  reason: textOrNull,
+  run_id: textOrNull,
+});
+
+/** `would_start` of a preview, `started` of the real one. */
+export const backfillSchema = z.looseObject({
+  definition_id: text,
+  from: text,
+  to: text,
+  ticks: z.number(),
+  have_runs: z.number(),
+  pending: z.number(),
+  would_start: z.number().optional(),
+  started: z.number().optional(),
+  remaining: z.number(),
+  items: z.array(z.looseObject({ scheduled_for: text, run_id: textOrNull, action: text })),
 });
 
 export const startedSchema = z.looseObject({ run_id: text, workflow_id: text });
@@ -149,6 +224,10 @@ export type RunDetail = z.output<typeof runDetailSchema>;
 export type RuleTrace = z.output<typeof ruleSchema>;
 export type TaskSpec = z.output<typeof specSchema>;
 export type Task = z.output<typeof taskSchema>;
+export type DefinitionItem = z.output<typeof definitionSchema>;
+export type Resumed = z.output<typeof resumedSchema>;
+export type Tick = z.output<typeof tickSchema>;
+export type Backfill = z.output<typeof backfillSchema>;
 export type Started = z.output<typeof startedSchema>;
 export type DryRun = z.output<typeof dryRunSchema>;
 export type EventItem = z.output<typeof eventSchema>;

@@ -2,8 +2,13 @@
 import type { z } from 'zod';
 import type { JsonObject } from '../core/json.ts';
 import { ApiProblemError, ApiUnreachableError, UnexpectedAnswerError } from './activity-core-api-errors.ts';
+import { type PlanAnswer, planSchema } from './activity-core-api-plan.ts';
 import {
+  type Backfill,
+  backfillSchema,
+  type DefinitionItem,
   type DryRun,
+  definitionSchema,
   dryRunSchema,
   type EventDetail,
   type EventItem,
@@ -16,15 +21,19 @@ import {
   type Quarantined,
   quarantinedSchema,
   type Redriven,
+  type Resumed,
   type Run,
   type RunDetail,
   redrivenSchema,
+  resumedSchema,
   runDetailSchema,
   runSchema,
   type Started,
   startedSchema,
   type Task,
+  type Tick,
   taskSchema,
+  tickSchema,
 } from './activity-core-api-shapes.ts';
 
 export interface ActivityCoreApiOptions {
@@ -41,6 +50,19 @@ export type Query = Readonly<Record<string, string | number | undefined>>;
 /** @throws ApiProblemError, ApiUnreachableError, UnexpectedAnswerError */
 export interface ActivityCoreApi {
   readonly url: string;
+  listDefinitions(query: Query): Promise<Page<DefinitionItem>>;
+  getDefinition(definitionId: string): Promise<DefinitionItem>;
+  pauseDefinition(definitionId: string, body: { reason: string }): Promise<DefinitionItem>;
+  resumeDefinition(
+    definitionId: string,
+    body: { reason?: string; held: 'run' | 'discard' },
+  ): Promise<Resumed>;
+  getPlan(): Promise<PlanAnswer>;
+  applyPlan(): Promise<PlanAnswer>;
+  listTicks(query: Query): Promise<Page<Tick>>;
+  /** `body`: `event`, `reason`. Without a key, each call is a run of its own. */
+  startRun(definitionId: string, body: JsonObject, idempotencyKey: string | undefined): Promise<Started>;
+  backfill(definitionId: string, body: JsonObject): Promise<Backfill>;
   listRuns(query: Query): Promise<Page<Run>>;
   getRun(runId: string): Promise<RunDetail>;
   retryRun(runId: string): Promise<Started>;
@@ -62,6 +84,7 @@ interface Request {
   path: string[];
   query?: Query;
   body?: JsonObject;
+  idempotencyKey?: string | undefined;
 }
 
 const READ_TIMEOUT_MS = 30_000;
@@ -95,6 +118,23 @@ export function createActivityCoreApi({ url, token, origin }: ActivityCoreApiOpt
 
   return {
     url,
+    listDefinitions: (query) => read(pageSchema(definitionSchema), ['definitions'], query),
+    getDefinition: (definitionId) => read(definitionSchema, ['definitions', definitionId]),
+    pauseDefinition: (definitionId, body) =>
+      write(definitionSchema, ['definitions', definitionId, 'pause'], body),
+    resumeDefinition: (definitionId, body) =>
+      write(resumedSchema, ['definitions', definitionId, 'resume'], body),
+    getPlan: () => read(planSchema, ['plan']),
+    applyPlan: () => write(planSchema, ['plan', 'apply'], {}),
+    listTicks: (query) => read(pageSchema(tickSchema), ['ticks'], query),
+    startRun: (definitionId, body, idempotencyKey) =>
+      ask(startedSchema, {
+        method: 'POST',
+        path: ['definitions', definitionId, 'runs'],
+        body,
+        idempotencyKey,
+      }),
+    backfill: (definitionId, body) => write(backfillSchema, ['definitions', definitionId, 'backfill'], body),
     listRuns: (query) => read(pageSchema(runSchema), ['runs'], query),
     getRun: (runId) => read(runDetailSchema, ['runs', runId]),
     retryRun: (runId) => write(startedSchema, ['runs', runId, 'retry'], {}),
@@ -120,12 +160,13 @@ function addressOf(url: string, { path, query = {} }: Request): URL {
 }
 
 async function exchange(target: URL, request: Request, token: string | undefined) {
-  const { method, body } = request;
+  const { method, body, idempotencyKey } = request;
   const response = await fetch(target, {
     method,
     headers: {
       accept: 'application/json',
       ...(body ? { 'content-type': 'application/json', 'x-requested-by': 'cli' } : {}),
+      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
       ...(token ? { authorization: `Bearer ${token}` } : {}),
     },
     ...(body ? { body: JSON.stringify(body) } : {}),

@@ -64,7 +64,12 @@ const scheduleTrigger = z
     cron: checked(z.string(), cronFault)
       .optional()
       .describe('Five fields, as in `15 * * * *`; either this or every'),
-    every: duration('1s').optional().describe('An interval, instead of cron; at least 1s'),
+    every: duration('1s')
+      .refine((text) => durationMs(text) < 1000 || durationMs(text) % 1000 === 0, {
+        error: ({ input }) => `expected whole seconds, found ${describeFound(input)}`,
+      })
+      .optional()
+      .describe('An interval, instead of cron; at least 1s'),
     timezone: checked(z.string(), timezoneFault).default('UTC').describe('The IANA time zone of cron'),
     overlap: z
       .enum(['skip', 'buffer_one', 'buffer_all', 'allow_all'])
@@ -204,6 +209,7 @@ export type Definition = z.output<typeof definitionSchema>;
 export type Rule = Definition['rules'][number];
 export type TaskTemplate = z.output<typeof taskTemplate>;
 export type ContextSource = Definition['context_sources'][number];
+export type ScheduleTrigger = NonNullable<Definition['trigger']['schedule']>;
 
 export type TriggerKind = 'event' | 'schedule' | 'manual';
 

@@ -68,9 +68,9 @@ export function formatPath(path: Path): string {
 }
 
 /** Never throws, whatever the bytes are. */
-export function parseDocument(bytes: Uint8Array): ParsedDocument {
-  if (bytes.length > MAX_DOCUMENT_BYTES) {
-    return refuse(`the file is larger than the ${MAX_DOCUMENT_BYTES} bytes allowed`);
+export function parseDocument(bytes: Uint8Array, maxBytes = MAX_DOCUMENT_BYTES): ParsedDocument {
+  if (bytes.length > maxBytes) {
+    return refuse(`the file is larger than the ${maxBytes} bytes allowed`);
   }
   const text = decodeUtf8(bytes);
   if (text === null) return refuse('the file is not UTF-8 text');

@@ -6,6 +6,7 @@ import { canonicalJson } from './json.ts';
 const EVENT_NAMESPACE = '5b1f6a5e-3c0e-5d3a-9a55-2f0c8b8f5e01';
 const RUN_NAMESPACE = '5b1f6a5e-3c0e-5d3a-9a55-2f0c8b8f5e02';
 const QUARANTINE_NAMESPACE = '5b1f6a5e-3c0e-5d3a-9a55-2f0c8b8f5e03';
+const SCHEDULED_NAMESPACE = '5b1f6a5e-3c0e-5d3a-9a55-2f0c8b8f5e04';
 
 /** Identity of an event is (`source`, `id`): contract 2. */
 export function eventUid(source: string, id: string): string {
@@ -38,4 +39,9 @@ export function contentHash(type: string, attributes: unknown): Buffer {
   return createHash('sha256')
     .update(canonicalJson([type, attributes]))
     .digest();
+}
+
+/** The dispatch of a workflow that a schedule started. A reset has the same first run: it is the same dispatch. */
+export function scheduledDispatchId(workflowId: string, firstWorkflowRunId: string): string {
+  return uuidV5(JSON.stringify([workflowId, firstWorkflowRunId]), SCHEDULED_NAMESPACE);
 }

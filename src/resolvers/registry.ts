@@ -5,14 +5,19 @@ import type { Json, JsonSchema } from '../core/json.ts';
 import { checkShape, type ShapeProblem } from '../core/shape.ts';
 import { isTemplate } from '../core/template.ts';
 import { listNames, suggestion } from '../core/wording.ts';
+import { createDiscoverKaizenScheduledRepos } from './discover-kaizen-scheduled-repos.ts';
 import { eventPayload } from './event-payload.ts';
+import type { DiscoveryDeps } from './kaizen-discovery.ts';
 import type { Resolver } from './resolver.ts';
 import { staticValue } from './static.ts';
 
 export type Resolvers = ReadonlyMap<string, Resolver>;
 
-export function createResolvers(): Resolvers {
-  const resolvers: Resolver[] = [eventPayload, staticValue];
+/** What resolvers need of the environment. Validation needs none: a resolver that lacks something says so when it is asked. */
+export type ResolverDeps = DiscoveryDeps;
+
+export function createResolvers(deps: ResolverDeps = {}): Resolvers {
+  const resolvers: Resolver[] = [eventPayload, createDiscoverKaizenScheduledRepos(deps), staticValue];
   return new Map(resolvers.map((resolver) => [resolver.type, resolver]));
 }
 
@@ -71,4 +76,9 @@ function isRenderedLater(params: Json, path: (string | number)[]): boolean {
     value = Object.entries(value).find(([key]) => key === String(step))?.[1];
   }
   return typeof value === 'string' && isTemplate(value);
+}
+
+/** Whether a run of it waits for somebody else. */
+export function isRemote({ context_sources }: Definition, resolvers: Resolvers): boolean {
+  return context_sources.some(({ type }) => resolvers.get(type)?.io === 'remote');
 }

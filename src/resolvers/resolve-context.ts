@@ -13,9 +13,19 @@ export interface ResolveContextInput {
 }
 
 /** `error.code`: `definition_invalid` (no such type), `event_missing`, `resolver_failed`. */
-export type ResolvedContext = { ok: true; context: JsonObject } | { ok: false; error: RunError };
+export type ResolvedContext = { ok: true; context: JsonObject } | Failed;
 
-/** All at once; the error is that of the first source that failed. Nothing is ever bound in place of a failure. */
+/** `retryable`: the same sources may answer later. */
+interface Failed {
+  ok: false;
+  error: RunError;
+  retryable: boolean;
+}
+
+/**
+ * All at once. Nothing is ever bound in place of a failure. The error is that of the first source that failed; one that
+ * no retry mends comes before the others.
+ */
 export async function resolveContext(
   { sources }: Pick<CompiledDefinition, 'sources'>,
   resolvers: Resolvers,
@@ -23,25 +33,32 @@ export async function resolveContext(
 ): Promise<ResolvedContext> {
   const context: JsonObject = {};
   const results = await Promise.all(sources.map((source) => resolveSource(source, resolvers, input)));
+  const failures = results.filter((result) => !result.ok);
+  const failure = failures.find(({ retryable }) => !retryable) ?? failures[0];
+  if (failure) return failure;
   for (const [index, source] of sources.entries()) {
     const result = results[index]!;
-    if (!result.ok) return result;
-    context[source.name] = result.value;
+    if (result.ok) context[source.name] = result.value;
   }
   return { ok: true, context };
 }
 
-type Resolved = { ok: true; value: Json } | { ok: false; error: RunError };
+type Resolved = { ok: true; value: Json } | Failed;
 
 async function resolveSource(
   source: CompiledSource,
   resolvers: Resolvers,
   { event, run }: ResolveContextInput,
 ): Promise<Resolved> {
-  const fail = (code: RunError['code'], message: string, details: JsonObject = {}): Resolved => {
+  const fail = (
+    code: RunError['code'],
+    message: string,
+    details: JsonObject = {},
+    retryable = false,
+  ): Failed => {
     const about = `context.${source.name} (${source.type})`;
     const facts = { source_type: source.type, bind_to: `context.${source.name}`, ...details };
-    return { ok: false, error: { code, message: `${about}: ${message}`, details: facts } };
+    return { ok: false, error: { code, message: `${about}: ${message}`, details: facts }, retryable };
   };
 
   const resolver = resolvers.get(source.type);
@@ -62,7 +79,7 @@ async function resolveSource(
   try {
     return { ok: true, value: await resolver.resolve({ params: params.value, event, run }) };
   } catch (error) {
-    const code = error instanceof ResolverError ? error.code : 'resolver_failed';
-    return fail(code, error instanceof Error ? error.message : String(error));
+    if (error instanceof ResolverError) return fail(error.code, error.message, {}, error.retryable);
+    return fail('resolver_failed', error instanceof Error ? error.message : String(error));
   }
 }

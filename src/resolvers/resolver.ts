@@ -25,13 +25,19 @@ export interface Resolver<P = unknown> {
   resolve(input: ResolveInput<P>): Promise<Json> | Json;
 }
 
-/** `code`: `event_missing` where an event is needed, `resolver_failed` for the rest. */
+/** `code`: `event_missing` where an event is needed, `resolver_failed` for the rest. `retryable`: later it may work. */
 export class ResolverError extends Error {
   override name = 'ResolverError';
   readonly code: 'event_missing' | 'resolver_failed';
+  readonly retryable: boolean;
 
-  constructor(code: ResolverError['code'], message: string, options?: ErrorOptions) {
+  constructor(
+    code: ResolverError['code'],
+    message: string,
+    { retryable = false, ...options }: ErrorOptions & { retryable?: boolean } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.retryable = retryable;
   }
 }

@@ -12,9 +12,13 @@ import { connectNats } from '../bridge/connect.ts';
 import { createStartDispatch, type StartDispatch } from '../bridge/dispatch.ts';
 import { createReconcile, startReconciler } from '../bridge/reconcile.ts';
 import { createRecordBatch } from '../bridge/record.ts';
+import { createStateHubClient } from '../clients/state-hub.ts';
 import { ConfigurationError, type ServiceConfig } from '../config.ts';
 import { createAppliedRegistry } from '../definitions/applied-registry.ts';
-import { createResolvers } from '../resolvers/registry.ts';
+import { createResolvers, type ResolverDeps } from '../resolvers/registry.ts';
+import { createAccountForTicks } from '../schedules/account-for-ticks.ts';
+import { lateTemporalSchedules } from '../schedules/late-temporal-schedules.ts';
+import { createTemporalSchedules, type TemporalSchedules } from '../schedules/temporal-schedules.ts';
 import { createSinkMode } from '../sinks/sink-mode.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { createPool, QUERY_TIMEOUT_MS } from '../store/pool.ts';
@@ -54,11 +58,12 @@ const UNUSED: Check = { ok: true, message: 'not used by this role' };
 interface Parts {
   temporal: NativeConnection | null;
   startWorkflow: StartDispatch | null;
+  temporalSchedules: TemporalSchedules | null;
   worker: Worker | null;
   working: Promise<void>;
   nats: NatsConnection | null;
   bridge: Bridge | null;
-  reconciler: { stop(): Promise<void> } | null;
+  reconcilers: { stop(): Promise<void> }[];
 }
 
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -67,7 +72,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   installTemporalRuntime(logger, metricsPort);
   const metrics = createMetrics();
   const pool = createPool(config.DATABASE_URL, logger, { max: 20, queryTimeoutMs: QUERY_TIMEOUT_MS });
-  const resolvers = createResolvers();
+  const resolvers = createResolvers(resolverDeps(config));
   const registry = createAppliedRegistry(pool, resolvers);
   const sinkMode = createSinkMode(config.ISSUE_SINK_TYPE);
   const namespace = config.temporal.namespace ?? 'default';
@@ -79,17 +84,20 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const parts: Parts = {
     temporal: null,
     startWorkflow: null,
+    temporalSchedules: null,
     worker: null,
     working: Promise.resolve(),
     nats: null,
     bridge: null,
-    reconciler: null,
+    reconcilers: [],
   };
 
   const startDispatch: StartDispatch = async (dispatchId) => {
     if (!parts.startWorkflow) throw new Error('Temporal is not connected yet');
     await parts.startWorkflow(dispatchId);
   };
+
+  const temporalSchedules = lateTemporalSchedules(() => parts.temporalSchedules);
 
   const checks = createChecks({
     pool,
@@ -114,6 +122,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     resolvers,
     sinkMode,
     startDispatch,
+    temporalSchedules,
+    definitionsDir: config.DEFINITIONS_DIR,
     metrics,
     logger,
     adminToken: config.ADMIN_TOKEN,
@@ -145,7 +155,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   async function startTemporal(): Promise<void> {
     const connection = await NativeConnection.connect(config.temporal.connectionOptions);
-    const workflows = new Client({ connection, namespace }).workflow;
+    const client = new Client({ connection, namespace });
+    const workflows = client.workflow;
     try {
       if (roles.includes('worker')) await startWorker(connection);
     } catch (error) {
@@ -154,11 +165,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }
     parts.temporal = connection;
     parts.startWorkflow = createStartDispatch(workflows, config.TASK_QUEUE);
+    parts.temporalSchedules = createTemporalSchedules({ client, taskQueue: config.TASK_QUEUE });
     if (roles.includes('subscriber')) {
-      parts.reconciler = startReconciler(
+      parts.reconcilers = [
         createReconcile({ pool, workflows, startDispatch, metrics, logger }),
-        logger,
-      );
+        createAccountForTicks({ pool, temporalSchedules, metrics, logger }),
+      ].map((pass) => startReconciler(pass, logger));
     }
   }
 
@@ -214,7 +226,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         logger.error({ err: error, step: name }, 'a step of the stop failed'),
       );
     await step('consuming', async () => parts.bridge?.stop(FLUSH_GRACE_MS));
-    await step('reconciler', async () => parts.reconciler?.stop());
+    await step('reconcilers', () => Promise.all(parts.reconcilers.map((reconciler) => reconciler.stop())));
     await step('api', () => app.close());
     await step('worker', async () => {
       if (parts.worker?.getState() === 'RUNNING') parts.worker.shutdown();
@@ -234,6 +246,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       stopped ??= stop();
       return stopped;
     },
+  };
+}
+
+function resolverDeps(config: ServiceConfig): ResolverDeps {
+  const { STATE_HUB_URL: url, STATE_HUB_TOKEN: token } = config;
+  return {
+    kaizenReposRoot: config.KAIZEN_REPOS_ROOT,
+    kaizenEngagementRoster: config.KAIZEN_ENGAGEMENT_ROSTER,
+    stateHub: url === undefined ? undefined : createStateHubClient({ url, token }),
   };
 }
 

@@ -36,6 +36,21 @@ export async function listCurrentDefinitions(db: Queryable): Promise<DefinitionR
   return rows;
 }
 
+/** Null where it is not declared now. */
+export async function findCurrentDefinition(
+  db: Queryable,
+  definitionId: string,
+): Promise<DefinitionRow | null> {
+  const { rows } = await db.query(
+    `SELECT d.definition_id, d.definition_hash, d.document, d.enabled,
+            p.definition_id IS NOT NULL AS paused, p.reason AS pause_reason
+       FROM activity_definitions d LEFT JOIN definition_pauses p USING (definition_id)
+      WHERE d.is_current AND d.definition_id = $1`,
+    [definitionId],
+  );
+  return rows[0] ?? null;
+}
+
 /** Any revision that was ever applied: runs are pinned to theirs. */
 export async function findRevision(
   db: Queryable,

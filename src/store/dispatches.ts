@@ -14,6 +14,9 @@ export interface NewDispatch {
   members: DispatchMember[];
   /** The reconciler is to start it at its next pass. */
   due?: boolean;
+  /** Of a workflow that a schedule started; every other one has the dispatch's id. */
+  workflow_id?: string;
+  first_workflow_run_id?: string;
 }
 
 export interface Dispatch {
@@ -27,8 +30,9 @@ export interface Dispatch {
 export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Promise<void> {
   const { members } = dispatch;
   await db.query(
-    `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, checked_at)
-     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN 'epoch' ELSE now() END)`,
+    `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, checked_at,
+                             workflow_id, first_workflow_run_id)
+     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN 'epoch' ELSE now() END, $7, $8)`,
     [
       dispatch.dispatch_id,
       members.map((member) => member.run_id),
@@ -36,7 +40,27 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
       members.map((member) => member.definition_hash),
       members.map((member) => member.event_uid),
       dispatch.due ?? false,
+      dispatch.workflow_id ?? null,
+      dispatch.first_workflow_run_id ?? null,
     ],
+  );
+}
+
+/** Many at once. Those that are never started are looked at by the reconciler in this order. */
+export async function insertDispatches(db: Queryable, dispatches: NewDispatch[]): Promise<void> {
+  const rows = dispatches.map(({ dispatch_id, members }) => ({
+    dispatch_id,
+    run_ids: members.map((member) => member.run_id),
+    definition_ids: members.map((member) => member.definition_id),
+    definition_hashes: members.map((member) => member.definition_hash),
+    event_uids: members.map((member) => member.event_uid),
+  }));
+  await db.query(
+    `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, checked_at)
+     SELECT dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, clock_timestamp()
+       FROM jsonb_to_recordset($1) AS t (dispatch_id uuid, run_ids uuid[], definition_ids text[],
+                                        definition_hashes text[], event_uids uuid[])`,
+    [JSON.stringify(rows)],
   );
 }
 
@@ -64,6 +88,11 @@ export async function beginDispatch(db: Queryable, dispatchId: string): Promise<
   return { dispatch_id: row.dispatch_id, members, attempts: row.attempts, closed_at: row.closed_at };
 }
 
+export async function hasDispatch(db: Queryable, dispatchId: string): Promise<boolean> {
+  const { rows } = await db.query('SELECT 1 FROM dispatches WHERE dispatch_id = $1', [dispatchId]);
+  return rows.length > 0;
+}
+
 /** One more attempt of a dispatch that had one before. Returns how many it has now. */
 export async function countAttempt(db: Queryable, dispatchId: string): Promise<number> {
   const { rows } = await db.query(
@@ -71,6 +100,11 @@ export async function countAttempt(db: Queryable, dispatchId: string): Promise<n
     [dispatchId],
   );
   return rows[0]?.attempts ?? 0;
+}
+
+/** An attempt that ended in an orderly way, to be made again, did not kill its worker. */
+export async function forgetAttempt(db: Queryable, dispatchId: string): Promise<void> {
+  await db.query('UPDATE dispatches SET attempts = attempts - 1 WHERE dispatch_id = $1', [dispatchId]);
 }
 
 /**
@@ -100,21 +134,35 @@ export async function listOpenDispatchesOf(db: Queryable, eventUids: string[]): 
   return rows.map((row) => row.dispatch_id);
 }
 
+export interface StaleDispatch {
+  dispatch_id: string;
+  workflow_id: string | null;
+  first_workflow_run_id: string | null;
+}
+
 /** Open dispatches that nobody looked at for a while. Looking at one leases it: other replicas pass it over meanwhile. */
 export async function leaseStaleDispatches(
   db: Queryable,
   idleSeconds: number,
   limit: number,
-): Promise<string[]> {
+): Promise<StaleDispatch[]> {
   const { rows } = await db.query(
     `UPDATE dispatches SET checked_at = now() WHERE dispatch_id IN (
        SELECT dispatch_id FROM dispatches
         WHERE closed_at IS NULL AND checked_at < now() - make_interval(secs => $1)
         ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING dispatch_id`,
+     RETURNING dispatch_id, workflow_id, first_workflow_run_id`,
     [idleSeconds, limit],
   );
-  return rows.map((row) => row.dispatch_id);
+  return rows;
+}
+
+/** Its schedule's workflow is gone: from now on it has one of its own, named after it. */
+export async function forgetScheduledWorkflow(db: Queryable, dispatchId: string): Promise<void> {
+  await db.query(
+    'UPDATE dispatches SET workflow_id = NULL, first_workflow_run_id = NULL WHERE dispatch_id = $1',
+    [dispatchId],
+  );
 }
 
 /** What of a dispatch has no run yet: its workflow ended before `prepare` committed. */

@@ -50,3 +50,72 @@ export async function moveDecisions(
     [from, to, JSON.stringify(members)],
   );
 }
+
+export async function countHeld(db: Queryable, definitionId: string): Promise<number> {
+  const { rows } = await db.query(
+    "SELECT count(*) AS n FROM event_decisions WHERE definition_id = $1 AND outcome = 'held'",
+    [definitionId],
+  );
+  return rows[0].n;
+}
+
+/** The events that a definition holds, in the order of their receipt. `client`: inside a transaction; one reader at a time. */
+export async function* readHeldEvents(
+  client: Queryable,
+  definitionId: string,
+  atOnce: number,
+): AsyncGenerator<string[]> {
+  await client.query(
+    // An event that is no longer stored is released as well: its run then says so.
+    `DECLARE held_events NO SCROLL CURSOR FOR
+     SELECT event_uid FROM event_decisions d LEFT JOIN events e USING (event_uid)
+      WHERE definition_id = $1 AND outcome = 'held'
+      ORDER BY coalesce(e.received_at, d.decided_at), e.stream_seq, event_uid`,
+    [definitionId],
+  );
+  for (;;) {
+    const { rows } = await client.query(`FETCH ${atOnce} FROM held_events`);
+    if (rows.length === 0) break;
+    yield rows.map((row) => row.event_uid);
+  }
+  await client.query('CLOSE held_events');
+}
+
+export interface ReleasedDecision {
+  event_uid: string;
+  run_id: string;
+  dispatch_id: string | null;
+}
+
+/** `reason` is put behind the one that it was held for. */
+export async function fireHeldDecisions(
+  db: Queryable,
+  revision: { definition_id: string; definition_hash: string },
+  decisions: ReleasedDecision[],
+  reason: string,
+): Promise<void> {
+  await db.query(
+    `UPDATE event_decisions AS d
+        SET outcome = 'fired', reason = concat('held: ', d.reason, '; ', $3::text), definition_hash = $2,
+            run_id = t.run_id, dispatch_id = t.dispatch_id, decided_at = now()
+       FROM jsonb_to_recordset($4) AS t (event_uid uuid, run_id uuid, dispatch_id uuid)
+      WHERE d.event_uid = t.event_uid AND d.definition_id = $1 AND d.outcome = 'held'`,
+    [revision.definition_id, revision.definition_hash, reason, JSON.stringify(decisions)],
+  );
+}
+
+/** At most `limit` of them. Returns how many. */
+export async function discardHeldDecisions(
+  db: Queryable,
+  definitionId: string,
+  reason: string,
+  limit: number,
+): Promise<number> {
+  const { rowCount } = await db.query(
+    `UPDATE event_decisions SET outcome = 'discarded', reason = $2, decided_at = now()
+      WHERE definition_id = $1 AND event_uid IN (
+        SELECT event_uid FROM event_decisions WHERE definition_id = $1 AND outcome = 'held' LIMIT $3)`,
+    [definitionId, reason, limit],
+  );
+  return rowCount ?? 0;
+}

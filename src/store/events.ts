@@ -47,6 +47,15 @@ export async function readEnvelopes(db: Queryable, eventUids: string[]): Promise
   return new Map(rows.map((row) => [row.event_uid, row.envelope]));
 }
 
+/** Bytes of each envelope as text, which is a measure of what its run will keep. */
+export async function readEnvelopeSizes(db: Queryable, eventUids: string[]): Promise<Map<string, number>> {
+  const { rows } = await db.query(
+    'SELECT event_uid, octet_length(envelope::text) AS bytes FROM events WHERE event_uid = ANY ($1)',
+    [eventUids],
+  );
+  return new Map(rows.map((row) => [row.event_uid, row.bytes]));
+}
+
 const ITEM = 'event_uid, fate, id, source, type, time, received_at, subject, stream_seq, duplicates';
 
 export interface EventFilter {

@@ -20,7 +20,13 @@ export interface PageQuery {
   key: string;
   /** Conditions with their values: `{ sql: 'status = ?', value }`; those without a value are left out. */
   where: { sql: string; value: unknown }[];
+  /** A condition without a value, which always holds. */
+  always?: string;
+  /** What a key looks like; without it, a UUID or a hash. */
+  keyPattern?: RegExp;
 }
+
+const UUID_OR_HASH = /^[0-9a-f-]{36,64}$/;
 
 export class InvalidCursorError extends Error {
   readonly code = 'invalid_cursor';
@@ -40,8 +46,9 @@ export async function readPage<Row extends object>(
   const conditions = query.where
     .filter(({ value }) => value !== undefined)
     .map(({ sql, value }) => sql.replace('?', parameter(value)));
+  if (query.always) conditions.push(query.always);
   if (request.cursor) {
-    const [time, key] = decodeCursor(request.cursor);
+    const [time, key] = decodeCursor(request.cursor, query.keyPattern ?? UUID_OR_HASH);
     conditions.push(`(${query.time}, ${query.key}) < (${parameter(time)}, ${parameter(key)})`);
   }
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
@@ -71,7 +78,7 @@ export function encodeCursor(time: string, key: string): string {
   return Buffer.from(JSON.stringify([time, key])).toString('base64url');
 }
 
-function decodeCursor(cursor: string): [time: string, key: string] {
+function decodeCursor(cursor: string, keyPattern: RegExp): [time: string, key: string] {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
@@ -84,7 +91,7 @@ function decodeCursor(cursor: string): [time: string, key: string] {
     typeof time !== 'string' ||
     typeof key !== 'string' ||
     !/^\d{4}-\d\d-\d\dT[\d:.]{8,15}Z$/.test(time) ||
-    !/^[0-9a-f-]{36,64}$/.test(key)
+    !keyPattern.test(key)
   ) {
     throw new InvalidCursorError();
   }

@@ -88,3 +88,9 @@ export function rfc3339(text: string): string {
   const seconds = new Date(`${date}T${time}${offset.length === 3 ? `${offset}:00` : offset}`);
   return Number.isNaN(seconds.getTime()) ? text : seconds.toISOString().replace('.000Z', `${fraction}Z`);
 }
+
+/** Recorded times are PostgreSQL's (contract). Of the moment, also inside a transaction. */
+export async function readClock(db: Queryable): Promise<string> {
+  const { rows } = await db.query('SELECT clock_timestamp() AS now');
+  return rows[0].now;
+}

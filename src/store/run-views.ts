@@ -121,6 +121,22 @@ export async function readLastRuns(
   return new Map(rows.map(({ definition_id, ...run }) => [definition_id, run]));
 }
 
+/** The runs for times between these, both included, whatever started them; of several for one time, the newest. */
+export async function readRunsByTime(
+  db: Queryable,
+  definitionId: string,
+  from: string,
+  to: string,
+): Promise<{ scheduled_for: string; run_id: string }[]> {
+  const { rows } = await db.query(
+    `SELECT DISTINCT ON (scheduled_for) scheduled_for, run_id FROM activity_runs
+      WHERE definition_id = $1 AND scheduled_for BETWEEN $2 AND $3 AND status <> 'missed'
+      ORDER BY scheduled_for, started_at DESC, run_id DESC`,
+    [definitionId, from, to],
+  );
+  return rows;
+}
+
 function toView(row: RunRow): RunView {
   const trigger: RunView['trigger'] = { kind: row.trigger_kind };
   if (row.event_id) trigger.event_id = row.event_id;

@@ -77,19 +77,29 @@ const RESULT_COLUMNS = 'status, task_count, error, context, rules, workflow_id, 
 const RESULT_TYPES =
   'status text, task_count integer, error jsonb, context jsonb, rules jsonb, workflow_id text, workflow_run_id text';
 
+export type NewRunningRun = NewRun & {
+  scheduled_for?: string | null;
+  workflow_id?: string;
+  workflow_run_id?: string;
+};
+
 /** A run that waits for its workflow. Returns false where (definition, trigger key) has a run already. */
-export async function insertRunningRun(
-  db: Queryable,
-  run: NewRun & { scheduled_for?: string | null },
-): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `INSERT INTO activity_runs (${NEW_COLUMNS}, scheduled_for, status, workflow_id)
-     SELECT ${NEW_COLUMNS}, scheduled_for, 'running', dispatch_id::text
-       FROM jsonb_to_recordset($1) AS t (${NEW_TYPES}, scheduled_for timestamptz)
-     ON CONFLICT DO NOTHING`,
-    [JSON.stringify([run])],
+export async function insertRunningRun(db: Queryable, run: NewRunningRun): Promise<boolean> {
+  return (await insertRunningRuns(db, [run])).size === 1;
+}
+
+/** The same for several, listed in this order afterwards. Returns the ids of those that had no run yet. */
+export async function insertRunningRuns(db: Queryable, runs: NewRunningRun[]): Promise<Set<string>> {
+  const { rows } = await db.query(
+    `INSERT INTO activity_runs (${NEW_COLUMNS}, scheduled_for, status, workflow_id, workflow_run_id, started_at)
+     SELECT ${NEW_COLUMNS}, scheduled_for, 'running', coalesce(workflow_id, dispatch_id::text), workflow_run_id,
+            now() + position * interval '1 microsecond'
+       FROM jsonb_to_recordset($1)
+         AS t (${NEW_TYPES}, scheduled_for timestamptz, workflow_id text, workflow_run_id text, position integer)
+     ON CONFLICT DO NOTHING RETURNING run_id`,
+    [JSON.stringify(runs.map((run, position) => ({ ...run, position })))],
   );
-  return rowCount === 1;
+  return new Set(rows.map((row) => row.run_id));
 }
 
 /** Commits decided runs and returns the ids of those that were not there before. Sorted, so that two attempts cannot deadlock. */

@@ -2,28 +2,56 @@ import {
   ActivityFailure,
   ApplicationFailure,
   isCancellation,
+  proxyActivities,
   proxyLocalActivities,
+  workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities, ActivityRunInput } from './contract.ts';
+import type {
+  ActivityRunInput,
+  DispatchInput,
+  LocalActivities,
+  RemoteActivities,
+  ScheduledRunInput,
+} from './contract.ts';
 
 // PostgreSQL being away delays a run and never fails it: transient failures are retried for as long as they last,
 // and what cannot succeed is thrown as non-retryable.
-const { prepare, close } = proxyLocalActivities<Activities>({
+const { admit, prepare, close } = proxyLocalActivities<LocalActivities>({
   startToCloseTimeout: '1 minute',
   localRetryThreshold: '30 seconds',
   retry: { initialInterval: '200 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 
+// How long a remote source is asked again is the activity's to say: it fails the run itself, with the reason.
+const { prepareRemote } = proxyActivities<RemoteActivities>({
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '30 seconds',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '20 seconds' },
+});
+
 /** Runs one dispatch: every member gets its run, decided on its own, in one transaction (architecture, "The flow"). */
 export async function ActivityRun(input: ActivityRunInput): Promise<void> {
+  const { dispatch_id } = 'dispatch_id' in input ? input : await admitScheduled(input);
   try {
-    await prepare(input);
+    if ((await prepare({ dispatch_id })) === 'remote') await prepareRemote({ dispatch_id });
   } catch (error) {
     // An operator's cancellation is recorded by the reconciler, which knows it from the workflow's status.
     if (isCancellation(error)) throw error;
-    await close({ dispatch_id: input.dispatch_id, code: failureCode(error) });
+    await close({ dispatch_id, code: failureCode(error) });
     throw error;
   }
+}
+
+function admitScheduled(input: ScheduledRunInput): Promise<DispatchInput> {
+  const { workflowId, firstExecutionRunId, startTime, typedSearchAttributes } = workflowInfo();
+  const nominal = typedSearchAttributes.get({ name: 'TemporalScheduledStartTime', type: 'DATETIME' });
+  return admit({
+    ...input,
+    scheduled_for: (nominal ?? startTime).toISOString(),
+    workflow_id: workflowId,
+    first_workflow_run_id: firstExecutionRunId,
+    workflow_started_at: startTime.toISOString(),
+  });
 }
 
 function failureCode(error: unknown): string {

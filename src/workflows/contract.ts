@@ -2,9 +2,26 @@
 
 export const ACTIVITY_RUN = 'ActivityRun';
 
-/** The id of an ActivityRun workflow is its dispatch's id: started twice, it is the same workflow. */
-export interface ActivityRunInput {
+/** The id of such a workflow is its dispatch's id: started twice, it is the same workflow. */
+export interface DispatchInput {
   dispatch_id: string;
+}
+
+/** From a schedule's action. The revision is the one that was applied last when the action was taken. */
+export interface ScheduledRunInput {
+  definition_id: string;
+  definition_hash: string;
+}
+
+export type ActivityRunInput = DispatchInput | ScheduledRunInput;
+
+export interface AdmitInput extends ScheduledRunInput {
+  /** Nominal, RFC 3339 in UTC. A trigger by hand and a backfill have one as well. */
+  scheduled_for: string;
+  workflow_id: string;
+  /** Of the first run in the chain: the same after a reset. */
+  first_workflow_run_id: string;
+  workflow_started_at: string;
 }
 
 export interface CloseInput {
@@ -14,9 +31,21 @@ export interface CloseInput {
 }
 
 /** References only: envelopes, contexts and details of errors stay in PostgreSQL. */
-export interface Activities {
-  /** Decides and commits every run of the dispatch. Run again, it finds its own rows. */
-  prepare(input: ActivityRunInput): Promise<void>;
+export interface LocalActivities {
+  /** Decides what a schedule's start is: a tick, one that is too late, or a run by hand. Again, it finds its own dispatch. */
+  admit(input: AdmitInput): Promise<DispatchInput>;
+  /**
+   * Decides and commits every run of the dispatch. Run again, it finds its own rows.
+   * `remote`: nothing was done, the definition asks somebody else for its context; `prepareRemote` does it.
+   */
+  prepare(input: DispatchInput): Promise<'remote' | undefined>;
   /** Fails the runs that `prepare` could not make. */
   close(input: CloseInput): Promise<void>;
 }
+
+export interface RemoteActivities {
+  /** `prepare` for definitions with remote context sources: it may take minutes, so it heartbeats. */
+  prepareRemote(input: DispatchInput): Promise<void>;
+}
+
+export type Activities = LocalActivities & RemoteActivities;

@@ -1,13 +1,15 @@
 /**
  * `npm run bench`: throughput and idle latency of the event path, with Temporal's own ceiling measured beside it in the
- * same run. Figures of one machine mean little; the ratios are what can be compared.
- * Options: --events N (20000), --rounds N (3), --singles N (40), --json
+ * same run; the discovery of schedules, beside bare reading of the same files. Figures of one machine mean little; the
+ * ratios are what can be compared.
+ * Options: --events N (20000), --rounds N (3), --singles N (40), --repos N (5000), --json
  */
 import { mkdtemp } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultCacheDir, startServers } from '../../src/dev/servers.ts';
+import { discoveryRows, measureDiscovery } from './discovery.ts';
 import { measureIdleLatency, measureSaturation } from './event-path.ts';
 import { measureNoOpWorkflow } from './no-op-workflow.ts';
 import { median, quantile, type Row, table } from './report.ts';
@@ -18,6 +20,7 @@ const { values: options } = parseArgs({
     events: { type: 'string', default: '20000' },
     rounds: { type: 'string', default: '3' },
     singles: { type: 'string', default: '40' },
+    repos: { type: 'string', default: '5000' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -25,6 +28,9 @@ const events = Number(options.events);
 const rounds = Number(options.rounds);
 const singles = Number(options.singles);
 const tell = (message: string) => console.error(message);
+
+tell('Discovering schedules…');
+const discovery = discoveryRows(await measureDiscovery(Number(options.repos)));
 
 tell('Starting servers and the service…');
 await using servers = await startServers({
@@ -71,6 +77,7 @@ const rows: Row[] = [
   { what: 'one event to its committed run, idle, p50', value: quantile(latency, 0.5), unit: 'ms' },
   { what: 'one event to its committed run, idle, p95', value: quantile(latency, 0.95), unit: 'ms' },
   { what: '  ratio of the p50s', value: quantile(latency, 0.5) / quantile(noOpLatency, 0.5), unit: '×' },
+  ...discovery,
 ];
 const machine = `${cpus().length} cores, Node ${process.versions.node}, ${rounds} rounds`;
 console.log(options.json ? JSON.stringify({ machine, rows }, null, 2) : `\n${table(rows)}\n${machine}`);

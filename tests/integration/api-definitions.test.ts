@@ -40,6 +40,7 @@ test('a definition is shown as it is applied, with its sink mode, its last run a
       started_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
     },
     next_run: null,
+    schedule: null,
     document: {
       ...manualDefinition({ emit: 'live', enabled: true }),
       instructions: [],

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createTestApi, manualDefinition, type TestApi } from '../setup/api.ts';
 
-const RESOURCES = ['definitions', 'runs', 'tasks', 'events', 'quarantine', 'event-types'];
+const RESOURCES = ['definitions', 'runs', 'tasks', 'events', 'quarantine', 'event-types', 'ticks'];
 const away = { ok: false, message: 'not connected' };
 
 let api: TestApi;
@@ -264,16 +264,22 @@ test('the OpenAPI document describes every route, with its problems, and an exam
       'get /api/v1/event-types',
       'get /api/v1/events',
       'get /api/v1/events/{event}',
+      'get /api/v1/plan',
       'get /api/v1/quarantine',
       'get /api/v1/quarantine/{id}',
       'get /api/v1/runs',
       'get /api/v1/runs/{run_id}',
       'get /api/v1/tasks',
+      'get /api/v1/ticks',
       'get /healthz',
       'get /metrics',
       'get /openapi.json',
       'get /readyz',
+      'post /api/v1/definitions/{definition_id}/backfill',
+      'post /api/v1/definitions/{definition_id}/pause',
+      'post /api/v1/definitions/{definition_id}/resume',
       'post /api/v1/definitions/{definition_id}/runs',
+      'post /api/v1/plan/apply',
       'post /api/v1/quarantine/{id}/discard',
       'post /api/v1/quarantine/{id}/redrive',
       'post /api/v1/runs/{run_id}/retry',

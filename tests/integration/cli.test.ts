@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { bytesOf, createTestApi, reviewDefinition, type TestApi } from '../setup/api.ts';
+import { bytesOf, createTestApi, manualDefinition, reviewDefinition, type TestApi } from '../setup/api.ts';
 import { type CapturedSurroundings, captureCli } from '../setup/captured-cli.ts';
 import { metricsEvent } from '../setup/event-path.ts';
 
@@ -248,6 +248,73 @@ describe('quarantine', () => {
     expect({ exitCode, out }).toEqual({ exitCode: 0, out: `Discarded ${id}.` });
     expect(await answerOf(`quarantine/${id}`)).toMatchObject({ state: 'discarded', state_reason: 'a test' });
   });
+});
+
+describe('runs by hand', () => {
+  const hourly = manualDefinition({ id: 'hourly', trigger: { schedule: { cron: '15 * * * *' } } });
+
+  test('are started and then shown; two at one moment are two runs, one key is one', async () => {
+    await api.declare([manualDefinition()]);
+    const ends = await Promise.all([cli(['run', 'by-hand', '--json']), cli(['run', 'by-hand', '--json'])]);
+    expect(ends.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+    expect(new Set(ends.map(({ out }) => JSON.parse(out).run_id)).size).toBe(2);
+    const keyed = ['run', 'by-hand', '--idempotency-key', 'k', '--reason', 'to see'];
+    const { out } = await cli(keyed);
+    expect(await cli(keyed)).toEqual({ exitCode: 0, out, err: '' });
+    const [, runId = ''] = /Started run (\S+) of by-hand\./.exec(out) ?? [];
+    const shown = (await cli(['runs', 'show', runId])).out;
+    expect(shown).toMatch(/trigger +manual by cli\n +reason +to see\n/);
+    expect((await answerOf('runs')).items).toHaveLength(3);
+  });
+
+  test('take an event, and end with 1 where they are refused', async () => {
+    const stdin = JSON.stringify(metricsEvent('e-1'));
+    const { exitCode } = await cli(['run', 'low-success-rate-review', '--event', '-'], { stdin });
+    expect(exitCode).toBe(0);
+    await api.declare([manualDefinition({ enabled: false })]);
+    const refused = await cli(['run', 'by-hand']);
+    expect(refused).toMatchObject({ exitCode: 1, out: '' });
+    expect(refused.err).toContain('definition_disabled: by-hand is disabled');
+    expect((await cli(['run', 'nobody'])).exitCode).toBe(1);
+  });
+
+  test('fill what a schedule missed, and nothing when repeated', async () => {
+    await api.declare([hourly]);
+    const range = ['--from', '2024-10-20T04:15:00Z', '--to', '2024-10-20T08:15:00Z'];
+    const backfill = ['backfill', 'hourly', ...range];
+    expect((await cli([...backfill, '--dry-run'])).out).toBe('5 ticks, 0 have runs, 5 would start');
+    expect((await cli([...backfill, '--max', '2'])).out).toContain(
+      '5 ticks, 0 have runs, 5 would start, 2 of them now\nStarted 2 of 5; 3 are left: run it again.\n',
+    );
+    expect((await cli(backfill)).out).toContain('5 ticks, 2 have runs, 3 would start\nStarted 3 runs.\n');
+    expect((await cli(backfill)).out).toBe('5 ticks, 5 have runs, 0 would start\nNothing to start.');
+    expect((await cli(['backfill', 'hourly', '--from', '1h', '--dry-run'])).out).toMatch(
+      /^\d ticks?, 0 have/,
+    );
+  });
+
+  test('that cannot be filled are told with 1 after the preview, bad ranges with 2', async () => {
+    await api.declare([{ ...hourly, enabled: false }, manualDefinition()]);
+    const disabled = await cli(['backfill', 'hourly', '--from', '2h']);
+    expect(disabled).toMatchObject({ exitCode: 1, out: expect.stringMatching(/\d would start/) });
+    expect((await cli(['backfill', 'by-hand', '--from', '2h'])).exitCode).toBe(1);
+    const future = await cli(['backfill', 'hourly', '--from', '2h', '--to', '2099-01-01T00:00:00Z']);
+    expect(future).toMatchObject({ exitCode: 2, out: '' });
+    expect(future.err).toContain('later ticks come by themselves');
+  });
+});
+
+test('definitions and ticks are listed and shown, in JSON as the API answers', async () => {
+  for (const [argv, path] of [
+    [['definitions', 'list'], 'definitions'],
+    [['definitions', 'show', 'low-success-rate-review'], 'definitions/low-success-rate-review'],
+    [['ticks'], 'ticks'],
+  ] as const) {
+    expect((await cli([...argv])).exitCode).toBe(0);
+    expect(JSON.parse((await cli([...argv, '--json'])).out)).toEqual(await answerOf(path));
+  }
+  expect((await cli(['ticks'])).out).toContain('No ticks.');
+  expect((await cli(['definitions', 'show', 'nobody'])).exitCode).toBe(1);
 });
 
 describe('publish', () => {

@@ -1,5 +1,5 @@
 /** `npm run dev` and `npm run demo` as a user runs them: the whole thing in processes of its own. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -17,6 +17,9 @@ interface DevFile {
   nats_url: string;
   database_url: string;
   api_url: string;
+  state_hub_url: string;
+  kaizen_repos_root: string;
+  kaizen_engagement_roster: string;
   pid: number;
 }
 
@@ -47,6 +50,20 @@ function run(...args: string[]): { child: ChildProcess; output: () => string; en
   child.stdout?.on('data', keep);
   child.stderr?.on('data', keep);
   return { child, output: () => text, ended: once(child, 'exit') };
+}
+
+/** Commands of a document, with `npx` as in the checkout. */
+function shell(
+  commands: string,
+  environment: Record<string, string>,
+): Promise<{ exitCode: number; output: string }> {
+  const { PATH, HOME } = process.env;
+  const script = `set -e\nnpx() { shift; "${process.execPath}" src/main.ts "$@"; }\n${commands}`;
+  return new Promise((resolve) => {
+    execFile('bash', ['-c', script], { env: { PATH, HOME, ...environment } }, (error, out, err) =>
+      resolve({ exitCode: typeof error?.code === 'number' ? error.code : error ? -1 : 0, output: out + err }),
+    );
+  });
 }
 
 async function startDev(): Promise<{ dev: ReturnType<typeof run>; file: DevFile }> {
@@ -107,8 +124,11 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
   expect(Object.keys(file).sort()).toEqual([
     'api_url',
     'database_url',
+    'kaizen_engagement_roster',
+    'kaizen_repos_root',
     'nats_url',
     'pid',
+    'state_hub_url',
     'temporal_address',
     'temporal_ui_url',
   ]);
@@ -116,6 +136,9 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
   expect((await fetch(`${file.api_url}/readyz`)).status).toBe(200);
   expect((await fetch(file.temporal_ui_url)).status).toBe(200);
   expect(dev.output()).toContain('activity-core is ready');
+  expect(dev.output()).toContain(`${file.kaizen_repos_root}   (a sample;`);
+  expect(dev.output()).toContain(`${file.state_hub_url}   (a stand-in;`);
+  expect((await fetch(`${file.state_hub_url}/engagements/coulomb-loop`)).status).toBe(200);
   expect(dev.output()).not.toContain(new URL(file.database_url).password);
   dev.child.kill('SIGINT');
   expect(await dev.ended).toEqual([0, null]);
@@ -166,8 +189,35 @@ test('an embedded server that is killed is started again, and events go on', asy
   await until('the run is there', () => hasCompleted(file, 'after'));
 });
 
+test("the kaizen handoff's smoke sequence does what its document says", async () => {
+  const { file } = await startDev();
+  const document = readFileSync('docs/integrations/kaizen-engagement.md', 'utf8');
+  const [, commands = ''] = /^```sh\n(.*?)^```$/ms.exec(document) ?? [];
+  expect(commands.match(/^npx activity-core/gm)).toHaveLength(5);
+  const smoke = await shell(commands, {
+    ACTIVITY_CORE_API: file.api_url,
+    NATS_URL: file.nats_url,
+    KAIZEN_REPOS_ROOT: file.kaizen_repos_root,
+    KAIZEN_ENGAGEMENT_ROSTER: file.kaizen_engagement_roster,
+  });
+  expect(smoke.exitCode, smoke.output).toBe(0);
+  expect(smoke.output).toContain('6 schedules in step, nothing to mend');
+  const [, context = '{}'] = /^(\{\n {2}"context".*?^\})$/ms.exec(smoke.output) ?? [];
+  const { repos } = JSON.parse(context).context;
+  expect({ runs: repos.runs.length, skipped: repos.skipped }).toEqual({ runs: 6, skipped: [] });
+  expect(smoke.output).toContain('It would complete, with 3 tasks.');
+  const tasks = await until('the review task is recorded', async () => {
+    const response = await fetch(`${file.api_url}/api/v1/tasks?definition_id=low-success-rate-review`);
+    const { items } = (await response.json()) as { items: { status: string; spec: { title: string } }[] };
+    return items.length > 0 && items;
+  });
+  expect(tasks.map(({ status, spec }) => [status, spec.title])).toEqual([
+    ['audited', 'Review coach in kaizen-agentic'],
+  ]);
+});
+
 test('the demo tells its story and all of it holds', async () => {
   const demo = run('demo');
   expect(await demo.ended, demo.output()).toEqual([0, null]);
-  expect(demo.output()).toContain('5 of 5 held');
+  expect(demo.output()).toContain('8 of 8 held');
 });

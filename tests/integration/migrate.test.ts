@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -20,25 +20,30 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** The committed ones, in order; `next` is the number of one more. */
+const committed = (await readdir('migrations')).sort();
+const next = String(committed.length + 1).padStart(4, '0');
+
 test('two migrations at once apply each file once', async () => {
   const other = createPool(database.url, pino({ level: 'silent' }), { max: 2 });
   const applied = await Promise.all([migrate(database.pool, folder), migrate(other, folder)]);
   await other.end();
-  expect(applied.flat().sort()).toEqual(['0001_event_path.sql']);
+  expect(applied.flat().sort()).toEqual(committed);
   expect(await pendingMigrations(database.pool, folder)).toEqual([]);
 });
 
 test('a migration that fails leaves nothing of itself behind', async () => {
-  const broken = join(folder, '0002_broken.sql');
+  const broken = join(folder, `${next}_broken.sql`);
   await writeFile(broken, 'CREATE TABLE half (id int);\nSELECT 1 / 0;\n');
   await expect(migrate(database.pool, folder)).rejects.toThrow('division by zero');
   expect(await columnsOf(database.pool, 'half')).toEqual([]);
-  expect(await pendingMigrations(database.pool, folder)).toEqual(['0002_broken.sql']);
+  expect(await pendingMigrations(database.pool, folder)).toEqual([`${next}_broken.sql`]);
   await rm(broken);
 });
 
 test('a file that was edited after it was applied is refused before anything changes', async () => {
   const edited = await mkdtemp(join(tmpdir(), 'activity-core-migrations-'));
+  await cp('migrations', edited, { recursive: true });
   await writeFile(join(edited, '0001_event_path.sql'), 'SELECT 1;');
   await expect(migrate(database.pool, edited)).rejects.toThrow(
     /0001_event_path.sql differs from .* restore the file/,
@@ -48,10 +53,10 @@ test('a file that was edited after it was applied is refused before anything cha
 
 test('a database that a newer version migrated is refused', async () => {
   await database.pool.query(
-    "INSERT INTO schema_migrations (version, name, checksum) VALUES (2, '0002_later.sql', 'x')",
+    `INSERT INTO schema_migrations (version, name, checksum) VALUES (${next}, '${next}_later.sql', 'x')`,
   );
   await expect(migrate(database.pool, folder)).rejects.toThrow(MigrationError);
-  await database.pool.query('DELETE FROM schema_migrations WHERE version = 2');
+  await database.pool.query(`DELETE FROM schema_migrations WHERE version = ${next}`);
 });
 
 test('the committed schema is what the migrations give', async () => {

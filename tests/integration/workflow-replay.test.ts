@@ -19,6 +19,8 @@ test('there are histories of each workflow and of each way that it ends', () => 
   expect(histories.map((file) => basename(file)).sort()).toEqual([
     'activity-run-completed.json',
     'activity-run-prepare-gave-up.json',
+    'activity-run-remote.json',
+    'activity-run-scheduled.json',
     'task-executor-refused.json',
   ]);
 });

@@ -25,6 +25,7 @@ import { type Pool, transaction } from '../../src/store/pool.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { createTestDatabase } from './database.ts';
 import { metricsEvent } from './event-path.ts';
+import { createRecordedSchedules } from './recorded-schedules.ts';
 
 export interface Answer {
   status: number;
@@ -70,10 +71,12 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
   const app = createApp({
     ...shared,
     startDispatch: async (dispatchId) => void started.push(dispatchId),
+    temporalSchedules: createRecordedSchedules(),
     adminToken: undefined,
     roles: ['api'],
     checks: async () => ({ postgres: { ok: true, message: 'ok' } }),
     temporalMetrics: async () => '',
+    definitionsDir: 'definitions',
     ...overrides,
   });
   const record = createRecordBatch(shared);

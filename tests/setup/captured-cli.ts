@@ -17,19 +17,23 @@ export interface CapturedSurroundings {
   /** Null: as a file or a pipe. */
   columns?: number | null;
   now?: Date;
+  /** Where `dev.json` is looked for. */
+  stateDir?: string;
 }
 
 export async function captureCli(
   argv: readonly string[],
-  { environment = {}, stdin = '', apiAddress, columns = null, now = new Date() }: CapturedSurroundings = {},
+  surroundings: CapturedSurroundings = {},
 ): Promise<CapturedCli> {
+  const { environment = {}, stdin = '', apiAddress, columns = null, now = new Date() } = surroundings;
+  const { stateDir = 'there-is-no-such-folder' } = surroundings;
   const { terminal, out, err } = capturedTerminal(columns);
   const exitCode = await runCli(argv, {
     terminal,
     stdin: Readable.from([stdin]),
     readConfig: () => parseConfig(environment),
     apiAddress,
-    stateDir: 'there-is-no-such-folder',
+    stateDir,
     now: () => now,
   });
   return { exitCode, out: out.join('\n'), err: err.join('\n') };

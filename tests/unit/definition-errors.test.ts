@@ -217,6 +217,16 @@ describe('the trigger', () => {
       /trigger\.schedule\.cron: expected a cron that fires one day/,
     ],
     [
+      'a cron whose day and weekday must both match, on a day that there is not',
+      cron('0 0 30 2 1'),
+      /trigger\.schedule\.cron: expected a cron that fires one day/,
+    ],
+    [
+      'an interval of broken seconds',
+      hourly('cron: "15 * * * *"', 'every: 1500ms'),
+      'hourly.yaml:6:12 trigger.schedule.every: expected whole seconds, found the text `1500ms`',
+    ],
+    [
       'an unknown time zone',
       hourly('Europe/Berlin', 'Europe/Berlim'),
       'hourly.yaml:7:15 trigger.schedule.timezone: unknown time zone `Europe/Berlim`; expected an IANA name, as in `Europe/Berlin`; did you mean `Europe/Berlin`?',

@@ -63,6 +63,7 @@ test('event-payload without an event is an error, not an empty object', async ()
       message: 'context.metrics (event-payload): event-payload needs an event, the run has none',
       details: { source_type: 'event-payload', bind_to: 'context.metrics' },
     },
+    retryable: false,
   });
 });
 
@@ -162,5 +163,29 @@ test('what a resolver throws becomes the error of the run, also where it is no e
   expect(await code(new ResolverError('event_missing', 'gone'))).toMatchObject({
     ok: false,
     error: { code: 'event_missing' },
+  });
+  expect(await code(new ResolverError('resolver_failed', 'away', { retryable: true }))).toMatchObject({
+    ok: false,
+    error: { code: 'resolver_failed' },
+    retryable: true,
+  });
+});
+
+test('where several sources fail, the one that no retry mends is told', async () => {
+  const away: Resolver<object> = {
+    type: 'away',
+    io: 'remote',
+    params: z.strictObject({}),
+    output: () => true,
+    resolve: () => Promise.reject(new ResolverError('resolver_failed', 'away', { retryable: true })),
+  };
+  const sources = [
+    { type: 'away', bind_to: 'context.x' },
+    { type: 'event-payload', bind_to: 'context.y' },
+  ];
+  expect(await resolve(sources, null, withResolver(away))).toMatchObject({
+    ok: false,
+    error: { code: 'event_missing' },
+    retryable: false,
   });
 });

@@ -1,7 +1,7 @@
 /** A throw-away instance: `dev --ephemeral` as a user starts it, in a process and a folder of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,10 +9,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { readEnvironmentWithoutSettings } from '../../config.ts';
 import { type DevFile, readDevFile } from '../dev-file.ts';
+import { EVERY_TWO_SECONDS } from './every-two-seconds.ts';
 
 export interface Instance extends AsyncDisposable {
   api_url: string;
   nats_url: string;
+  /** The sample that `dev` made. */
+  engagement: { reposRoot: string; roster: string };
   /** The last lines that it wrote. */
   lastLines(): string[];
 }
@@ -42,24 +45,37 @@ const KEPT_LINES = 40;
 
 export async function startInstance({ onProgress, signal }: InstanceOptions): Promise<Instance> {
   const stateDir = await mkdtemp(join(tmpdir(), 'activity-core-demo-'));
+  const definitionsDir = await demoDefinitions();
   const child = spawn(process.execPath, ['src/main.ts', 'dev', '--ephemeral', '--state-dir', stateDir], {
     cwd: CHECKOUT,
-    env: readEnvironmentWithoutSettings(),
+    env: { ...readEnvironmentWithoutSettings(), DEFINITIONS_DIR: definitionsDir },
     stdio: ['ignore', 'pipe', 'pipe'],
     // Ctrl-C would reach it as well, and a second signal ends `dev` before it has stopped its servers.
     detached: true,
   });
   const ended = once(child, 'close').then(() => undefined);
   const lines = keepLines(child);
-  const stop = () => stopInstance(child, ended, stateDir);
+  const stop = () => stopInstance(child, ended, [stateDir, definitionsDir]);
   try {
     const ready = await waitUntilReady(child, stateDir, signal, onProgress, lines);
-    const { api_url, nats_url } = ready;
-    return { api_url, nats_url, lastLines: lines.last, [Symbol.asyncDispose]: stop };
+    const { api_url, nats_url, kaizen_repos_root, kaizen_engagement_roster } = ready;
+    if (!kaizen_repos_root || !kaizen_engagement_roster) {
+      throw new InstanceError('the instance has no sample engagement', lines.last());
+    }
+    const engagement = { reposRoot: kaizen_repos_root, roster: kaizen_engagement_roster };
+    return { api_url, nats_url, engagement, lastLines: lines.last, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** What ships, and one definition more; a folder of its own, since the checkout is not to be written to. */
+async function demoDefinitions(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'activity-core-demo-definitions-'));
+  await cp(join(CHECKOUT, 'definitions'), folder, { recursive: true });
+  await writeFile(join(folder, `${EVERY_TWO_SECONDS.id}.yaml`), EVERY_TWO_SECONDS.text);
+  return folder;
 }
 
 interface Lines {
@@ -125,8 +141,8 @@ async function isReady(apiUrl: string): Promise<boolean> {
   );
 }
 
-/** It stops its servers itself; killed, its supervisor does. The folder goes last. */
-async function stopInstance(child: ChildProcess, ended: Promise<void>, stateDir: string): Promise<void> {
+/** It stops its servers itself; killed, its supervisor does. The folders go last. */
+async function stopInstance(child: ChildProcess, ended: Promise<void>, folders: string[]): Promise<void> {
   const bound = new AbortController();
   const late = sleep(STOP_BOUND_MS, 'late' as const, { signal: bound.signal }).catch(() => undefined);
   child.kill('SIGTERM');
@@ -135,5 +151,5 @@ async function stopInstance(child: ChildProcess, ended: Promise<void>, stateDir:
     await ended;
   }
   bound.abort();
-  await rm(stateDir, { recursive: true, force: true, maxRetries: 5 });
+  for (const folder of folders) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }

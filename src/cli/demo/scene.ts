@@ -1,6 +1,7 @@
-/** A scene sends something and looks what becomes of it. It holds, or throws NotHeld. */
+/** A scene does something to the instance and looks what becomes of it. It holds, or throws NotHeld. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActivityCoreApi } from '../../clients/activity-core-api.ts';
+import type { JsonObject } from '../../core/json.ts';
 
 export interface Stage {
   api: ActivityCoreApi;
@@ -10,6 +11,8 @@ export interface Stage {
   publishPlainly(subject: string, payload: string): Promise<void>;
   /** RFC 3339: the time of the events, so that one that is sent twice is the same to the last letter. */
   startedAt: string;
+  /** The instance's sample engagement: a folder of repositories, and who of them takes part. */
+  engagement: { reposRoot: string; roster: string };
   /** Ends the demo. */
   signal: AbortSignal;
 }
@@ -19,12 +22,14 @@ export interface Told {
   why: string[];
   /** Path and query of the request that shows it. */
   seeAt: string;
+  /** Its body, where it is a POST. */
+  seeWith?: JsonObject;
 }
 
 export interface Scene {
   title: string;
-  /** In one line. */
-  sent: string;
+  /** What is sent or changed, in one line. */
+  given: string;
   play(stage: Stage): Promise<Told>;
 }
 

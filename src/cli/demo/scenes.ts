@@ -1,6 +1,8 @@
 /** What the demo shows, in this order. A new scene is a line at the end of the list. */
 import type { Quarantined, RunDetail } from '../../clients/activity-core-api-shapes.ts';
 import { eventually, hold, type Scene, type Stage } from './scene.ts';
+import { engagementScenes } from './scenes-engagement.ts';
+import { scheduleFires } from './scenes-schedule.ts';
 
 const TYPE = 'kaizen.metrics.recorded';
 const SUBJECT = `activity.${TYPE}`;
@@ -12,7 +14,7 @@ const HEALTHY_ID = 'demo-healthy';
 
 const low: Scene = {
   title: 'An agent did badly',
-  sent: 'event demo-low: the agent "coach" in kaizen-agentic, success rate 0.62',
+  given: 'event demo-low: the agent "coach" in kaizen-agentic, success rate 0.62',
   async play(stage) {
     await stage.publish(SUBJECT, lowEvent(stage));
     const run = await finishedRun(stage, LOW_ID);
@@ -36,7 +38,7 @@ const low: Scene = {
 
 const healthy: Scene = {
   title: 'An agent did well',
-  sent: 'event demo-healthy: the same agent, success rate 0.97',
+  given: 'event demo-healthy: the same agent, success rate 0.97',
   async play(stage) {
     await stage.publish(SUBJECT, metricsEvent(stage, HEALTHY_ID, 0.97));
     const run = await finishedRun(stage, HEALTHY_ID);
@@ -53,7 +55,8 @@ const healthy: Scene = {
 
 const duplicate: Scene = {
   title: 'The first event comes again',
-  sent: 'event demo-low once more, letter for letter, as a publisher does who is not sure that it went through',
+  given:
+    'event demo-low once more, letter for letter, as a publisher does who is not sure that it went through',
   async play(stage) {
     const event = await stage.api.getEvent(LOW_ID);
     await stage.publish(SUBJECT, lowEvent(stage));
@@ -74,7 +77,7 @@ const duplicate: Scene = {
 
 const malformed: Scene = {
   title: 'Something arrives that is no event',
-  sent: 'the text {"id": "demo-broken", — cut off in the middle, by plain NATS',
+  given: 'the text {"id": "demo-broken", — cut off in the middle, by plain NATS',
   async play(stage) {
     await stage.publishPlainly(SUBJECT, '{"id": "demo-broken",');
     const quarantined = await refused(stage, SUBJECT, 'not_json');
@@ -90,7 +93,7 @@ const malformed: Scene = {
 
 const unknownType: Scene = {
   title: 'An event of a kind that nobody declared',
-  sent: 'event demo-unknown of the type kaizen.metrics.deleted',
+  given: 'event demo-unknown of the type kaizen.metrics.deleted',
   async play(stage) {
     const type = 'kaizen.metrics.deleted';
     const subject = `activity.${type}`;
@@ -104,7 +107,15 @@ const unknownType: Scene = {
   },
 };
 
-export const scenes: readonly Scene[] = [low, healthy, duplicate, malformed, unknownType];
+export const scenes: readonly Scene[] = [
+  low,
+  healthy,
+  duplicate,
+  malformed,
+  unknownType,
+  ...engagementScenes,
+  scheduleFires,
+];
 
 const lowEvent = (stage: Stage): string => metricsEvent(stage, LOW_ID, 0.62);
 

@@ -2,12 +2,13 @@
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { createActivityCoreApi } from '../../clients/activity-core-api.ts';
+import type { Instance } from './instance.ts';
 import type { Stage } from './scene.ts';
 
 export interface OpenStage extends Stage, AsyncDisposable {}
 
 export async function openStage(
-  { api_url, nats_url }: { api_url: string; nats_url: string },
+  { api_url, nats_url, engagement }: Pick<Instance, 'api_url' | 'nats_url' | 'engagement'>,
   signal: AbortSignal,
 ): Promise<OpenStage> {
   const connection = await connect({ servers: nats_url, name: 'activity-core demo', timeout: 10_000 });
@@ -22,6 +23,7 @@ export async function openStage(
       await connection.flush();
     },
     startedAt: new Date().toISOString(),
+    engagement,
     signal,
     [Symbol.asyncDispose]: () => connection.close(),
   };

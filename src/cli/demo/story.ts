@@ -25,7 +25,9 @@ export function createStory(terminal: Terminal): Story {
   return {
     beginning() {
       print('activity-core decides when work should exist, and what that work should say.');
-      print('It listens to events. Definitions, which are YAML files, say which events ask for which tasks.');
+      print(
+        'It listens to events and clocks. Definitions, which are YAML files, say which of them ask for which tasks.',
+      );
       print('');
       print('First, an instance of its own, with real servers; the very first start takes some minutes.');
     },
@@ -33,17 +35,20 @@ export function createStory(terminal: Terminal): Story {
     ready(apiUrl) {
       api = apiUrl;
       print('');
-      print('It is ready. Now five things are sent to it, and each has exactly one fate.');
+      print(
+        'It is ready. Now see what it makes of events, of the schedules of repositories, and of a clock.',
+      );
     },
-    sceneBegins(number, { title, sent }) {
+    sceneBegins(number, { title, given }) {
       print('');
       print(style('bold', `${number}. ${title}`));
-      tell('Sent', [sent]);
+      tell('Given', [given]);
     },
-    sceneHeld({ happened, why, seeAt }) {
+    sceneHeld({ happened, why, seeAt, seeWith }) {
       tell('Happened', happened);
       tell('Why', why);
-      tell('See it', [`curl '${api}${seeAt}'`]);
+      const body = seeWith ? ` -H 'content-type: application/json' -d '${JSON.stringify(seeWith)}'` : '';
+      tell('See it', [`curl '${api}${seeAt}'${body}`]);
       tell('', [style('green', 'held')]);
     },
     sceneFailed(message) {

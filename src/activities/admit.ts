@@ -1,0 +1,165 @@
+/**
+ * The first step of a workflow that a schedule started: one transaction that says what the start is and makes the run's
+ * row and its dispatch. From there on it is a dispatch like any other. Run again after a crash or a reset, it finds its own.
+ */
+import type { RunError } from '../core/decision.ts';
+import { firesAt } from '../core/fire-times.ts';
+import { runId, scheduledDispatchId } from '../core/ids.ts';
+import { manualTriggerKey, scheduleTriggerKey } from '../core/trigger.ts';
+import { type Admission, admissionOf } from '../schedules/admission.ts';
+import { recordTicks } from '../schedules/record-ticks.ts';
+import { closeDispatch, hasDispatch, insertDispatch } from '../store/dispatches.ts';
+import { type Pool, type Queryable, readClock, transaction } from '../store/pool.ts';
+import { finishRun, insertRunningRun, type NewRun } from '../store/runs.ts';
+import { closeTick, lockTick, type Tick } from '../store/schedule-ticks.ts';
+import { lockSchedule, type ScheduleRow } from '../store/schedules.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Activities, AdmitInput } from '../workflows/contract.ts';
+import { toActivityFailure } from './failure.ts';
+
+export interface AdmitDeps {
+  pool: Pool;
+  metrics: Metrics;
+  logger: Logger;
+}
+
+/** Temporal's clock may be a little ahead of PostgreSQL's: its tick is recorded all the same. */
+const CLOCK_SKEW_MS = 60_000;
+
+export function createAdmit(deps: AdmitDeps): Activities['admit'] {
+  return async function admit(input) {
+    const dispatch_id = scheduledDispatchId(input.workflow_id, input.first_workflow_run_id);
+    try {
+      const admission = await transaction(deps.pool, (client) => admitOnce(client, input, dispatch_id));
+      if (admission) {
+        const { definition_id } = input;
+        deps.logger.debug({ ...input, dispatch_id, admission }, 'a schedule started a workflow');
+        if (admission === 'fired' || admission === 'missed')
+          deps.metrics.ticks.inc({ definition_id, outcome: admission });
+        if (admission === 'missed') deps.metrics.runs.inc({ definition_id, status: 'missed' });
+      }
+      return { dispatch_id };
+    } catch (fault) {
+      throw toActivityFailure(deps.logger, dispatch_id, fault);
+    }
+  };
+}
+
+/** Null where an earlier attempt has committed. */
+async function admitOnce(
+  client: Queryable,
+  input: AdmitInput,
+  dispatch_id: string,
+): Promise<Admission | null> {
+  const schedule = await lockSchedule(client, input.definition_id);
+  if (await hasDispatch(client, dispatch_id)) return null;
+  const now = await readClock(client);
+  if (schedule) await recordTicks(client, schedule, recordedUntil(now, input.scheduled_for));
+  const tick = await lockTick(client, input.definition_id, input.scheduled_for);
+  const admission = admissionOf({
+    tick,
+    schedule: schedule?.schedule ?? null,
+    workflowStartedAt: Date.parse(input.workflow_started_at),
+    now: Date.parse(now),
+  });
+  const { workflow_id, first_workflow_run_id } = input;
+  const dispatch = { dispatch_id, workflow_id, first_workflow_run_id };
+  if (admission === 'paused') {
+    await insertDispatch(client, { ...dispatch, members: [] });
+    await closeDispatch(client, dispatch_id);
+    return admission;
+  }
+  const run = newScheduledRun(input, dispatch_id, admission, schedule);
+  const { run_id, definition_id, definition_hash } = run;
+  await insertRunningRun(client, run);
+  await insertDispatch(client, {
+    ...dispatch,
+    members: [{ run_id, definition_id, definition_hash, event_uid: null }],
+  });
+  if (tick && admission !== 'by_hand') {
+    const reason = admission === 'missed' ? latenessOf(input, tick, now) : null;
+    const { workflow_started_at } = input;
+    await closeTick(client, tick, { outcome: admission, reason, run_id, workflow_started_at });
+    if (admission === 'missed') await refuse(client, run, dispatch_id, 'missed', tooLate(reason, tick));
+  } else if (schedule && !schedule.enabled) {
+    await refuse(client, run, dispatch_id, 'failed', {
+      code: 'definition_disabled',
+      message: `${definition_id} is disabled; its schedule was triggered by hand in Temporal`,
+      details: { definition_id },
+    });
+  }
+  return admission;
+}
+
+function recordedUntil(now: string, scheduledFor: string): string {
+  const ahead = Date.parse(scheduledFor) - Date.parse(now);
+  return ahead > 0 && ahead <= CLOCK_SKEW_MS ? scheduledFor : now;
+}
+
+type ScheduledRun = NewRun & {
+  scheduled_for: string | null;
+  workflow_id: string;
+  workflow_run_id: string;
+};
+
+function newScheduledRun(
+  input: AdmitInput,
+  dispatchId: string,
+  admission: Admission,
+  row: ScheduleRow | null,
+): ScheduledRun {
+  const { definition_id, definition_hash } = input;
+  const time = input.scheduled_for.replace('.000Z', 'Z');
+  const isTick = admission !== 'by_hand';
+  const trigger_key = isTick
+    ? scheduleTriggerKey(time)
+    : manualTriggerKey(`temporal:${input.first_workflow_run_id}`);
+  const isOnGrid = isTick || (row !== null && firesAt(row.schedule, Date.parse(time)));
+  return {
+    run_id: runId(definition_id, trigger_key),
+    definition_id,
+    definition_hash,
+    trigger_key,
+    origin_trigger_key: trigger_key,
+    trigger_kind: isTick ? 'schedule' : 'manual',
+    event_id: null,
+    event_uid: null,
+    // A trigger by hand is for no particular time; a backfill is.
+    scheduled_for: isOnGrid ? time : null,
+    requested_by: isTick ? null : 'temporal',
+    trigger_reason: isTick ? null : 'triggered or backfilled by hand in Temporal',
+    event: null,
+    request_hash: null,
+    retry_of: null,
+    dispatch_id: dispatchId,
+    sink_mode: 'audit',
+    sink_reason: null,
+    workflow_id: input.workflow_id,
+    workflow_run_id: input.first_workflow_run_id,
+  };
+}
+
+function latenessOf({ workflow_started_at }: AdmitInput, { deadline }: Tick, now: string): string {
+  const startedInTime = Date.parse(workflow_started_at) <= Date.parse(deadline);
+  return startedInTime
+    ? `no worker took it up before ${deadline}, when its catch-up window ended; one did at ${now}`
+    : `it waited for the run before it until ${workflow_started_at}; its catch-up window ended at ${deadline}`;
+}
+
+function tooLate(reason: string | null, { deadline, scheduled_for }: Tick): RunError {
+  return { code: 'started_too_late', message: reason ?? '', details: { scheduled_for, deadline } };
+}
+
+/** The run ends before it did anything. */
+async function refuse(
+  client: Queryable,
+  run: ScheduledRun,
+  dispatchId: string,
+  status: 'missed' | 'failed',
+  error: RunError,
+): Promise<void> {
+  const ended = { status, error, task_count: 0, context: null, rules: [] };
+  await finishRun(client, { ...run, ...ended });
+  await closeDispatch(client, dispatchId);
+}

@@ -1,0 +1,94 @@
+/** Every member of a dispatch, prepared one after the other and committed together. */
+import { activityInfo } from '@temporalio/activity';
+import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
+import { isRemote, type Resolvers } from '../resolvers/registry.ts';
+import type { DecideSinkMode } from '../sinks/sink-mode.ts';
+import type { Dispatch } from '../store/dispatches.ts';
+import { readEnvelopes } from '../store/events.ts';
+import type { Pool } from '../store/pool.ts';
+import { readRunsForPrepare, type StandingRun } from '../store/runs.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { commitRuns } from './commit-runs.ts';
+import { type Circumstances, type Prepared, prepareRun } from './prepare-run.ts';
+
+export interface PrepareDeps {
+  pool: Pool;
+  registry: AppliedRegistry;
+  resolvers: Resolvers;
+  sinkMode: DecideSinkMode;
+  metrics: Metrics;
+  logger: Logger;
+}
+
+/** @throws ResolverUnavailable where `circumstances.mayRetry` and a source may answer later */
+export async function runDispatch(
+  deps: PrepareDeps,
+  registry: Registry,
+  dispatch: Dispatch,
+  circumstances: Circumstances,
+): Promise<void> {
+  await commitRuns(deps, dispatch.dispatch_id, await prepareMembers(deps, registry, dispatch, circumstances));
+}
+
+/** Such a definition never shares a dispatch. */
+export async function asksRemoteSources(
+  registry: Registry,
+  resolvers: Resolvers,
+  { members }: Dispatch,
+): Promise<boolean> {
+  const [alone] = members;
+  if (!alone || members.length > 1) return false;
+  const revision = await registry.revision(alone.definition_id, alone.definition_hash);
+  return revision !== null && isRemote(revision.definition, resolvers);
+}
+
+async function prepareMembers(
+  deps: PrepareDeps,
+  registry: Registry,
+  dispatch: Dispatch,
+  circumstances: Circumstances,
+): Promise<Prepared[]> {
+  const [standing, envelopes] = await Promise.all([
+    readStandingRuns(deps.pool, dispatch),
+    readEnvelopes(
+      deps.pool,
+      dispatch.members.flatMap(({ event_uid }) => event_uid ?? []),
+    ),
+  ]);
+  const retried = [...standing.values()]
+    .flatMap(({ event_uid }) => event_uid ?? [])
+    .filter((uid) => !envelopes.has(uid));
+  for (const [uid, envelope] of await readEnvelopes(deps.pool, retried)) envelopes.set(uid, envelope);
+  const { workflowExecution } = activityInfo();
+  const workflow = {
+    workflow_id: workflowExecution?.workflowId ?? dispatch.dispatch_id,
+    run_id: workflowExecution?.runId ?? null,
+  };
+  const prepared: Prepared[] = [];
+  for (const member of dispatch.members) {
+    const row = standing.get(member.run_id) ?? null;
+    if (row && row.status !== 'running') continue;
+    prepared.push(
+      await prepareRun(deps, {
+        registry,
+        dispatch_id: dispatch.dispatch_id,
+        member,
+        row,
+        envelopes,
+        workflow,
+        ...circumstances,
+      }),
+    );
+  }
+  return prepared;
+}
+
+/** The first attempt of a dispatch of events has none to find; where it has all the same, its insert gives way. */
+function readStandingRuns(pool: Pool, { members, attempts }: Dispatch): Promise<Map<string, StandingRun>> {
+  const expected = attempts > 0 ? members : members.filter(({ event_uid }) => event_uid === null);
+  return readRunsForPrepare(
+    pool,
+    expected.map(({ run_id }) => run_id),
+  );
+}

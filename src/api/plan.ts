@@ -1,0 +1,99 @@
+/** What applying DEFINITIONS_DIR would change, and doing it. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Resolvers } from '../resolvers/registry.ts';
+import { applyPlannedFolder, planFolder } from '../schedules/plan-folder.ts';
+import type { TemporalSchedules } from '../schedules/temporal-schedules.ts';
+import type { Pool } from '../store/pool.ts';
+import { jsonValue, timestamp } from './outputs.ts';
+import { definitionError, problems } from './problem.ts';
+
+export interface PlanRoutesDeps {
+  pool: Pool;
+  resolvers: Resolvers;
+  temporalSchedules: TemporalSchedules;
+  definitionsDir: string;
+}
+
+const plan = z.object({
+  changes: z.array(
+    z.object({
+      definition_id: z.string(),
+      action: z
+        .enum(['create', 'update', 'enable', 'disable', 'prune', 'drift'])
+        .describe('`drift`: somebody changed the schedule in Temporal by hand'),
+      fields: z.array(
+        z.object({
+          path: z.string().describe('As in `trigger.schedule.cron`'),
+          from: jsonValue.describe('null where there is nothing'),
+          to: jsonValue,
+        }),
+      ),
+      next_fire_times: z.array(timestamp).describe('At most five; none where nothing will fire'),
+      timezone: z.string().nullable().describe('Of the schedule'),
+    }),
+  ),
+  event_types: z.array(z.object({ type: z.string(), action: z.enum(['create', 'update', 'prune']) })),
+  errors: z.array(definitionError).describe('With one of them there are no changes'),
+});
+
+const example = {
+  changes: [
+    {
+      definition_id: 'hourly-coach-orientation',
+      action: 'update',
+      fields: [{ path: 'trigger.schedule.cron', from: '0 * * * *', to: '15 * * * *' }],
+      next_fire_times: [
+        '2026-11-20T08:15:00Z',
+        '2026-11-20T09:15:00Z',
+        '2026-11-20T10:15:00Z',
+        '2026-11-20T11:15:00Z',
+        '2026-11-20T12:15:00Z',
+      ],
+      timezone: 'UTC',
+    },
+  ],
+  event_types: [{ type: 'kaizen.metrics.recorded', action: 'create' }],
+  errors: [],
+};
+
+const tags = ['definitions'];
+
+export function planRoutes(deps: PlanRoutesDeps): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get(
+      '/plan',
+      {
+        schema: {
+          summary: 'Plan',
+          description:
+            'How the files of DEFINITIONS_DIR differ from what PostgreSQL and Temporal hold. Nothing is changed.',
+          tags,
+          querystring: z.strictObject({}),
+          response: { 200: plan.meta({ examples: [example] }), ...problems() },
+        },
+      },
+      () => planFolder(deps, Date.now()),
+    );
+
+    app.post(
+      '/plan/apply',
+      {
+        schema: {
+          summary: 'Apply the plan',
+          description:
+            'Makes the files of DEFINITIONS_DIR the applied ones and answers with what it did; one invalid file applies ' +
+            'nothing. A pause that was made in Temporal by hand is kept. Sent again, it does what is left to do.',
+          tags,
+          querystring: z.strictObject({}),
+          body: z.strictObject({}).meta({ examples: [{}] }),
+          response: {
+            200: plan.meta({ examples: [example] }),
+            ...problems('invalid_definitions', 'wrong_state'),
+          },
+        },
+      },
+      () => applyPlannedFolder(deps, Date.now()),
+    );
+  };
+}

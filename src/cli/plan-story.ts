@@ -1,0 +1,68 @@
+/** A plan, or what an apply did, for people: a block for each change. */
+import type { PlanAnswer } from '../clients/activity-core-api-plan.ts';
+import { formatError } from '../definitions/errors.ts';
+import { type Cli, type ExitCode, printJson } from './cli.ts';
+import { indent } from './details.ts';
+import { printable, printableJson } from './printable.ts';
+import type { Style, Terminal } from './terminal.ts';
+import { zonedTime } from './zoned-time.ts';
+
+type Change = PlanAnswer['changes'][number];
+
+const STYLES: Readonly<Record<string, Style>> = {
+  create: 'green',
+  enable: 'green',
+  update: 'cyan',
+  disable: 'yellow',
+  drift: 'yellow',
+  prune: 'red',
+};
+
+export interface Told {
+  /** Said where there is nothing. */
+  empty: string;
+  /** Said at the end where there is something. */
+  end: string;
+}
+
+/** The exit code: 1 where files are invalid. */
+export function printPlan(
+  { terminal }: Cli,
+  plan: PlanAnswer,
+  json: boolean | undefined,
+  { empty, end }: Told,
+): ExitCode {
+  if (json) printJson(terminal, plan);
+  else if (plan.errors.length > 0) {
+    terminal.print('The definitions are invalid; nothing is applied:');
+    for (const error of plan.errors) terminal.print(`  ${printable(formatError(error))}`);
+  } else if (plan.changes.length + plan.event_types.length === 0) terminal.print(empty);
+  else terminal.print([...planLines(terminal, plan), '', end].join('\n'));
+  return plan.errors.length > 0 ? 1 : 0;
+}
+
+function planLines(terminal: Terminal, { changes, event_types }: PlanAnswer): string[] {
+  return [
+    ...event_types.map(({ action, type }) => `${actionText(terminal, action)} event type ${printable(type)}`),
+    ...changes.flatMap((change) => [
+      `${actionText(terminal, change.action)} ${terminal.style('bold', printable(change.definition_id))}`,
+      ...indent(changeLines(terminal, change)),
+    ]),
+  ];
+}
+
+function changeLines(terminal: Terminal, { fields, next_fire_times, timezone }: Change): string[] {
+  const times = next_fire_times.map((time) => zonedTime(time, timezone ?? 'UTC'));
+  return [
+    ...fields.map(({ path, from, to }) => `${printable(path) || '(whole)'}: ${shown(from)} → ${shown(to)}`),
+    ...times.map((time, at) => terminal.style('dim', `${at === 0 ? 'next' : '    '} ${time}`)),
+  ];
+}
+
+function actionText(terminal: Terminal, action: string): string {
+  const style = STYLES[action];
+  const text = printable(action).padEnd('disable'.length);
+  return style ? terminal.style(style, text) : text;
+}
+
+const shown = (value: unknown): string => (value === null ? '(none)' : printable(printableJson(value, 0)));

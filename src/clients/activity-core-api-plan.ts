@@ -1,0 +1,29 @@
+/** What `/api/v1/plan` answers (contract 5). */
+import { z } from 'zod';
+
+const text = z.string();
+
+export const definitionErrorSchema = z.object({
+  file: text,
+  line: z.number(),
+  column: z.number(),
+  path: text,
+  message: text,
+});
+
+export const planSchema = z.object({
+  changes: z.array(
+    z.object({
+      definition_id: text,
+      action: text,
+      fields: z.array(z.object({ path: text, from: z.json(), to: z.json() })),
+      next_fire_times: z.array(text),
+      timezone: text.nullable(),
+    }),
+  ),
+  event_types: z.array(z.object({ type: text, action: text })),
+  errors: z.array(definitionErrorSchema),
+});
+
+export type PlanAnswer = z.output<typeof planSchema>;
+export type DefinitionErrorAnswer = z.output<typeof definitionErrorSchema>;

@@ -1,0 +1,91 @@
+/** Small files of foreign repositories: nothing outside one folder, never a pipe that blocks, never more than allowed. */
+import { constants } from 'node:fs';
+import { open, realpath } from 'node:fs/promises';
+import { dirname, relative, sep } from 'node:path';
+
+/** `detail` goes on after the name of the file, as in `is not a regular file`. */
+export interface FileProblem {
+  ok: false;
+  code: 'missing' | 'outside_root' | 'too_large' | 'unreadable';
+  detail: string;
+}
+
+export type RealPath = { ok: true; path: string } | FileProblem;
+export type FileBytes = { ok: true; bytes: Uint8Array } | FileProblem;
+
+/** `root` is itself a real path; null allows any place. Whether something exists outside it is not told. */
+export async function realPathWithin(root: string | null, path: string): Promise<RealPath> {
+  try {
+    const real = await realpath(path);
+    return isWithin(root, real) ? { ok: true, path: real } : OUTSIDE;
+  } catch (error) {
+    const problem = problemOf(error);
+    return (await leadsOut(root, path)) ? OUTSIDE : problem;
+  }
+}
+
+/** A real path; a link that has taken the file's place meanwhile is refused. */
+export async function readRegularFile(path: string, maxBytes: number): Promise<FileBytes> {
+  try {
+    // Without O_NONBLOCK, opening a pipe waits for a writer for ever.
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+    await using file = await open(path, flags);
+    const stats = await file.stat();
+    if (!stats.isFile()) return NOT_A_FILE;
+    if (stats.size > maxBytes) return tooLarge(maxBytes);
+    const buffer = Buffer.allocUnsafe(stats.size);
+    let length = 0;
+    while (length < buffer.length) {
+      const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return { ok: true, bytes: buffer.subarray(0, length) };
+  } catch (error) {
+    return problemOf(error);
+  }
+}
+
+export function fileErrorCode(error: unknown): string {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  throw error;
+}
+
+const OUTSIDE: FileProblem = { ok: false, code: 'outside_root', detail: 'leads out of KAIZEN_REPOS_ROOT' };
+const NOT_A_FILE = unreadable('is not a regular file');
+
+function unreadable(detail: string): FileProblem {
+  return { ok: false, code: 'unreadable', detail };
+}
+
+function tooLarge(maxBytes: number): FileProblem {
+  return { ok: false, code: 'too_large', detail: `is larger than the ${maxBytes} bytes allowed` };
+}
+
+function problemOf(error: unknown): FileProblem {
+  const code = fileErrorCode(error);
+  if (code === 'ENOENT') return { ok: false, code: 'missing', detail: 'is not there' };
+  if (code === 'ENXIO' || code === 'EISDIR') return NOT_A_FILE;
+  if (code === 'ENOTDIR') return unreadable('is below something that is not a folder');
+  if (code === 'ELOOP') return unreadable('is a link that leads back to itself');
+  return unreadable(`cannot be read (${code})`);
+}
+
+/** Whether the nearest parent that exists lies outside. */
+async function leadsOut(root: string | null, path: string): Promise<boolean> {
+  if (root === null) return false;
+  for (let parent = dirname(path); parent !== dirname(parent); parent = dirname(parent)) {
+    try {
+      return !isWithin(root, await realpath(parent));
+    } catch (error) {
+      fileErrorCode(error);
+    }
+  }
+  return root !== dirname(root);
+}
+
+function isWithin(root: string | null, path: string): boolean {
+  if (root === null) return true;
+  const way = relative(root, path);
+  return way !== '..' && !way.startsWith(`..${sep}`);
+}

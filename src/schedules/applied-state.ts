@@ -1,0 +1,67 @@
+/** What PostgreSQL and Temporal hold now. */
+import type { EventType } from '../core/event-type.ts';
+import { type DefinitionRow, listCurrentDefinitions } from '../store/definitions.ts';
+import { listEventTypes } from '../store/event-types.ts';
+import { type Pool, transaction } from '../store/pool.ts';
+import { listSchedules, type ScheduleRow } from '../store/schedules.ts';
+import type { DescribedSchedule } from './described-schedule.ts';
+import type { TemporalSchedules } from './temporal-schedules.ts';
+
+export interface AppliedState {
+  definitions: ReadonlyMap<string, DefinitionRow>;
+  eventTypes: ReadonlyMap<string, EventType>;
+  schedules: ReadonlyMap<string, ScheduleRow>;
+  /** Of those that have, or will have, a schedule. */
+  found: ReadonlyMap<string, DescribedSchedule>;
+  /** Schedules of ours in Temporal that no definition asks for and no row knows. */
+  orphans: ReadonlySet<string>;
+}
+
+const DESCRIBED_AT_ONCE = 20;
+
+/** `declared`: ids of definitions whose schedules may be there without a row. @throws TemporalUnavailableError */
+export async function readAppliedState(
+  pool: Pool,
+  temporal: TemporalSchedules,
+  declared: readonly string[],
+): Promise<AppliedState> {
+  const { definitions, eventTypes, schedules } = await transaction(pool, async (client) => {
+    // One snapshot: what an apply changes in between would look like a difference.
+    await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    return {
+      definitions: await listCurrentDefinitions(client),
+      eventTypes: await listEventTypes(client),
+      schedules: await listSchedules(client),
+    };
+  });
+  const expected = new Set([
+    ...declared,
+    ...schedules.map(({ definition_id }) => definition_id),
+    ...definitions
+      .filter(({ document }) => document.trigger.schedule)
+      .map(({ definition_id }) => definition_id),
+  ]);
+  return {
+    definitions: new Map(definitions.map((row) => [row.definition_id, row])),
+    eventTypes: new Map(eventTypes.map((eventType) => [eventType.type, eventType])),
+    schedules: new Map(schedules.map((row) => [row.definition_id, row])),
+    found: await describeAll(temporal, [...expected]),
+    orphans: new Set(await temporal.list(expected)),
+  };
+}
+
+async function describeAll(
+  temporal: TemporalSchedules,
+  ids: readonly string[],
+): Promise<Map<string, DescribedSchedule>> {
+  const found = new Map<string, DescribedSchedule>();
+  for (let at = 0; at < ids.length; at += DESCRIBED_AT_ONCE) {
+    await Promise.all(
+      ids.slice(at, at + DESCRIBED_AT_ONCE).map(async (id) => {
+        const described = await temporal.describe(id);
+        if (described) found.set(id, described);
+      }),
+    );
+  }
+  return found;
+}

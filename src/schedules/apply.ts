@@ -1,0 +1,168 @@
+/**
+ * Declared definitions become the applied ones: revisions, then schedules, then what is pruned (architecture, "Who applies").
+ * Whatever ends it midway leaves differences that the next plan shows and the next apply mends.
+ */
+import { type Applied, applyDefinitions } from '../definitions/apply.ts';
+import { findCurrentDefinition, lockRegistry } from '../store/definitions.ts';
+import { type Pool, type Queryable, readClock, transaction } from '../store/pool.ts';
+import { deleteSchedule, lockSchedule, upsertSchedule } from '../store/schedules.ts';
+import { type AppliedState, readAppliedState } from './applied-state.ts';
+import { type Change, comparePlan, type Declared, driftFor, type Plan } from './plan.ts';
+import { recordTicks } from './record-ticks.ts';
+import {
+  isInStep,
+  pauseWish,
+  type ScheduleState,
+  type WantedSchedule,
+  wantedSchedule,
+} from './schedule-state.ts';
+import {
+  ScheduleRefusedError,
+  type TemporalSchedules,
+  TemporalUnavailableError,
+} from './temporal-schedules.ts';
+
+export interface ApplyDeps {
+  pool: Pool;
+  temporalSchedules: TemporalSchedules;
+}
+
+/** @throws TemporalUnavailableError */
+export async function planDeclared(deps: ApplyDeps, declared: Declared, now: number): Promise<Plan> {
+  return comparePlan(declared, await readBefore(deps, declared), now);
+}
+
+/**
+ * Gives what this apply did. Two at once are safe: each schedule is made what PostgreSQL says at that moment.
+ * @throws TemporalUnavailableError, ScheduleRefusedError; the message says what is applied nevertheless
+ */
+export async function applyDeclared(deps: ApplyDeps, declared: Declared, now: number): Promise<Plan> {
+  const before = await readBefore(deps, declared);
+  const plan = comparePlan(declared, before, now);
+  const applied = await applyDefinitions(deps.pool, declared);
+  const settled = await applySchedules(deps).catch((error: unknown) => {
+    if (!(error instanceof TemporalUnavailableError)) throw error;
+    const message = `${error.message}; the definitions are applied, not all of their schedules are: apply again`;
+    throw new TemporalUnavailableError(message, error);
+  });
+  return whatWasDone(plan, { declared, before, applied, settled });
+}
+
+function readBefore({ pool, temporalSchedules }: ApplyDeps, declared: Declared): Promise<AppliedState> {
+  const scheduled = declared.definitions.filter(({ definition }) => definition.trigger.schedule);
+  return readAppliedState(
+    pool,
+    temporalSchedules,
+    scheduled.map(({ definition }) => definition.id),
+  );
+}
+
+/** The ids whose schedule was changed. Those that no definition asks for go last. */
+async function applySchedules(deps: ApplyDeps): Promise<Set<string>> {
+  const state = await readAppliedState(deps.pool, deps.temporalSchedules, []);
+  const scheduled = [...state.definitions.values()].filter(({ document }) => document.trigger.schedule);
+  const late = scheduled
+    .filter((row) => !isInStep(stateOf(state, row.definition_id)))
+    .map(({ definition_id }) => definition_id);
+  const wanted = new Set(scheduled.map(({ definition_id }) => definition_id));
+  const unwanted = [...state.schedules.keys(), ...state.orphans].filter((id) => !wanted.has(id));
+  const settled = new Set<string>();
+  const refusals: string[] = [];
+  for (const id of [...late, ...unwanted]) {
+    try {
+      if (await settle(deps, id)) settled.add(id);
+    } catch (error) {
+      if (!(error instanceof ScheduleRefusedError)) throw error;
+      refusals.push(`${id}: ${error.message}`);
+    }
+  }
+  if (refusals.length === 0) return settled;
+  throw new ScheduleRefusedError(
+    `the definitions are applied, but for these schedules: ${refusals.join('; ')}`,
+  );
+}
+
+function stateOf(state: AppliedState, id: string): ScheduleState {
+  const current = state.definitions.get(id);
+  return {
+    wanted: wantedSchedule(current),
+    row: state.schedules.get(id) ?? null,
+    found: state.found.get(id) ?? null,
+    pauseReason: current?.pause_reason ?? null,
+  };
+}
+
+/** Makes one schedule what PostgreSQL says now. True where that took a change. */
+function settle({ pool, temporalSchedules }: ApplyDeps, id: string): Promise<boolean> {
+  return transaction(pool, async (client) => {
+    await lockRegistry(client);
+    const current = await findCurrentDefinition(client, id);
+    const wanted = wantedSchedule(current);
+    const row = await lockSchedule(client, id);
+    const found = await temporalSchedules.describe(id);
+    const state = { row, found, pauseReason: current?.pause_reason ?? null };
+    if (!wanted) return remove(client, temporalSchedules, id, state);
+    if (isInStep({ ...state, wanted })) return false;
+    await put(client, temporalSchedules, id, { ...state, wanted });
+    return true;
+  });
+}
+
+async function put(
+  client: Queryable,
+  temporal: TemporalSchedules,
+  id: string,
+  state: ScheduleState & { wanted: WantedSchedule },
+): Promise<void> {
+  const { found, row, wanted } = state;
+  if (!row && found && !found.is_ours) throw new ScheduleRefusedError(FOREIGN);
+  const { definition_hash, enabled, schedule } = wanted;
+  const desired = { definition_id: id, definition_hash, schedule };
+  const { applied, updated_at } = await temporal.apply(desired, pauseWish(state));
+  // Temporal drops what was due before: up to then it is on the old grid, after it on the new one.
+  if (row) await recordTicks(client, row, updated_at);
+  await upsertSchedule(client, { ...desired, enabled, described: applied, recorded_until: updated_at });
+}
+
+const FOREIGN =
+  'its id is taken in Temporal by a schedule of another workflow type or task queue; rename the definition, or remove that schedule';
+
+async function remove(
+  client: Queryable,
+  temporal: TemporalSchedules,
+  id: string,
+  { found, row }: Pick<ScheduleState, 'found' | 'row'>,
+): Promise<boolean> {
+  // A row says that it is ours, whatever somebody made of it.
+  const isGone = (row !== null || found?.is_ours === true) && (await temporal.delete(id));
+  if (!row) return isGone;
+  await recordTicks(client, row, await readClock(client));
+  await deleteSchedule(client, id);
+  return true;
+}
+
+function whatWasDone(
+  plan: Plan,
+  {
+    declared,
+    before,
+    applied,
+    settled,
+  }: { declared: Declared; before: AppliedState; applied: Applied; settled: Set<string> },
+): Plan {
+  const definitions = new Map(declared.definitions.map((each) => [each.definition.id, each]));
+  const revised = new Set(applied.changes.map(({ definition_id }) => definition_id));
+  const restoredOf = (change: Change): Change[] => {
+    const definition = definitions.get(change.definition_id);
+    const fields =
+      definition && settled.has(change.definition_id) ? driftFor(definition, before).restored : [];
+    return fields.length > 0 ? [{ ...change, fields }] : [];
+  };
+  return {
+    changes: plan.changes.flatMap((change) => {
+      if (change.action === 'drift') return restoredOf(change);
+      return revised.has(change.definition_id) || settled.has(change.definition_id) ? [change] : [];
+    }),
+    event_types: plan.event_types.filter(({ type }) => applied.event_types.includes(type)),
+  };
+}

@@ -1,0 +1,193 @@
+/** `schedule_ticks`: every time at which a schedule was due, and what became of it. */
+import { type Page, type PageRequest, readPage } from './page.ts';
+import type { Queryable } from './pool.ts';
+
+export type TickOutcome = 'fired' | 'overlapped' | 'missed' | 'paused';
+
+export interface NewTick {
+  definition_id: string;
+  scheduled_for: string;
+  deadline: string;
+  /** Null while it may still start. */
+  outcome: TickOutcome | null;
+  reason: string | null;
+}
+
+export interface Tick extends NewTick {
+  run_id: string | null;
+}
+
+export interface TickView {
+  definition_id: string;
+  scheduled_for: string;
+  outcome: TickOutcome;
+  reason: string | null;
+  run_id: string | null;
+}
+
+/** Those that stand already stay as they are. */
+export async function insertTicks(db: Queryable, ticks: NewTick[]): Promise<void> {
+  await db.query(
+    `INSERT INTO schedule_ticks (definition_id, scheduled_for, deadline, outcome, reason)
+     SELECT definition_id, scheduled_for, deadline, outcome, reason
+       FROM jsonb_to_recordset($1)
+         AS t (definition_id text, scheduled_for timestamptz, deadline timestamptz, outcome text, reason text)
+     ON CONFLICT DO NOTHING`,
+    [JSON.stringify(ticks)],
+  );
+}
+
+export async function lockTick(
+  db: Queryable,
+  definitionId: string,
+  scheduledFor: string,
+): Promise<Tick | null> {
+  const { rows } = await db.query(
+    `SELECT definition_id, scheduled_for, deadline, outcome, reason, run_id FROM schedule_ticks
+      WHERE definition_id = $1 AND scheduled_for = $2 FOR UPDATE`,
+    [definitionId, scheduledFor],
+  );
+  return rows[0] ?? null;
+}
+
+export async function closeTick(
+  db: Queryable,
+  tick: { definition_id: string; scheduled_for: string },
+  end: {
+    outcome: TickOutcome;
+    reason: string | null;
+    run_id: string | null;
+    workflow_started_at: string | null;
+  },
+): Promise<void> {
+  await db.query(
+    `UPDATE schedule_ticks SET outcome = $3, reason = $4, run_id = $5, workflow_started_at = $6
+      WHERE definition_id = $1 AND scheduled_for = $2`,
+    [tick.definition_id, tick.scheduled_for, end.outcome, end.reason, end.run_id, end.workflow_started_at],
+  );
+}
+
+export interface TickFilter {
+  definition_id?: string | undefined;
+  outcome?: string | undefined;
+  /** Of `scheduled_for`; `until` is exclusive. */
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
+/** Only those with an outcome; the time that others still have stands in the definition. */
+export function listTicks(db: Queryable, filter: TickFilter, request: PageRequest): Promise<Page<TickView>> {
+  return readPage<TickView>(
+    db,
+    {
+      select: 'SELECT definition_id, scheduled_for, outcome, reason, run_id FROM schedule_ticks',
+      time: 'scheduled_for',
+      key: 'definition_id',
+      keyPattern: /^[a-z0-9][a-z0-9-]{0,99}$/,
+      always: 'outcome IS NOT NULL',
+      where: [
+        { sql: 'definition_id = ?', value: filter.definition_id },
+        { sql: 'outcome = ?', value: filter.outcome },
+        { sql: 'scheduled_for >= ?', value: filter.since },
+        { sql: 'scheduled_for < ?', value: filter.until },
+      ],
+    },
+    request,
+  );
+}
+
+/** The times, both ends included, that may still start by themselves. */
+export async function listOpenTickTimes(
+  db: Queryable,
+  definitionId: string,
+  from: string,
+  to: string,
+): Promise<string[]> {
+  const { rows } = await db.query(
+    `SELECT scheduled_for FROM schedule_ticks
+      WHERE definition_id = $1 AND scheduled_for BETWEEN $2 AND $3 AND outcome IS NULL`,
+    [definitionId, from, to],
+  );
+  return rows.map((row) => row.scheduled_for);
+}
+
+/** A tick that may still start, with what is known about the run before it. */
+export interface OpenTick {
+  definition_id: string;
+  scheduled_for: string;
+  deadline: string;
+  /** A run that the schedule started earlier was still going when this was due. */
+  is_overlapped: boolean;
+}
+
+/**
+ * The oldest ticks of a definition without an outcome, due before `before`. `toleranceMs`: a run ends a moment before
+ * Temporal hears of it. The caller holds the schedule's row: nobody else decides about them meanwhile.
+ */
+export async function listOpenTicks(
+  db: Queryable,
+  query: { definitionId: string; before: string; jitterMs: number; toleranceMs: number; limit: number },
+): Promise<OpenTick[]> {
+  const { rows } = await db.query(
+    `SELECT t.definition_id, t.scheduled_for, t.deadline,
+            coalesce(r.started_at IS NOT NULL
+                     AND coalesce(r.finished_at, 'infinity') >= t.scheduled_for - make_interval(secs => $4), false)
+              AS is_overlapped
+       FROM schedule_ticks t
+       LEFT JOIN LATERAL (
+         SELECT run_id FROM schedule_ticks
+          WHERE definition_id = t.definition_id AND workflow_started_at IS NOT NULL
+            AND scheduled_for < t.scheduled_for
+            AND workflow_started_at <= t.scheduled_for + make_interval(secs => $3)
+          ORDER BY scheduled_for DESC LIMIT 1) AS before ON true
+       LEFT JOIN activity_runs r ON r.run_id = before.run_id
+      WHERE t.definition_id = $1 AND t.outcome IS NULL AND t.scheduled_for < $2
+      ORDER BY t.scheduled_for LIMIT $5`,
+    [query.definitionId, query.before, query.jitterMs / 1000, query.toleranceMs / 1000, query.limit],
+  );
+  return rows;
+}
+
+export async function hasOpenTicks(db: Queryable, definitionId: string, before: string): Promise<boolean> {
+  const { rows } = await db.query(
+    'SELECT 1 FROM schedule_ticks WHERE definition_id = $1 AND outcome IS NULL AND scheduled_for < $2 LIMIT 1',
+    [definitionId, before],
+  );
+  return rows.length > 0;
+}
+
+export async function countOpenTicks(db: Queryable, definitionId: string, before: string): Promise<number> {
+  const { rows } = await db.query(
+    `SELECT count(*) AS n FROM schedule_ticks
+      WHERE definition_id = $1 AND outcome IS NULL AND scheduled_for < $2`,
+    [definitionId, before],
+  );
+  return rows[0].n;
+}
+
+export interface TickOutcomeOf {
+  definition_id: string;
+  scheduled_for: string;
+  outcome: TickOutcome;
+  reason: string;
+}
+
+export async function closeTicks(db: Queryable, ticks: TickOutcomeOf[]): Promise<void> {
+  await db.query(
+    `UPDATE schedule_ticks AS t SET outcome = o.outcome, reason = o.reason
+       FROM jsonb_to_recordset($1) AS o (definition_id text, scheduled_for timestamptz, outcome text, reason text)
+      WHERE t.definition_id = o.definition_id AND t.scheduled_for = o.scheduled_for AND t.outcome IS NULL`,
+    [JSON.stringify(ticks)],
+  );
+}
+
+/** Of definitions that have no schedule any more: what has not started by its deadline never will. Returns their definitions. */
+export async function closeAbandonedTicks(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query(
+    `UPDATE schedule_ticks AS t SET outcome = 'missed', reason = 'its schedule was removed before it started'
+      WHERE outcome IS NULL AND deadline < now()
+        AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.definition_id = t.definition_id)
+     RETURNING definition_id`,
+  );
+  return rows.map((row) => row.definition_id);
+}

@@ -1,0 +1,69 @@
+/** `schedules`: what is applied to Temporal Schedules, and up to where its ticks are recorded. */
+import type { ScheduleTrigger } from '../core/definition.ts';
+import type { Json } from '../core/json.ts';
+import type { Queryable } from './pool.ts';
+
+export interface ScheduleRow {
+  definition_id: string;
+  definition_hash: string;
+  schedule: ScheduleTrigger;
+  enabled: boolean;
+  /** As `describe` gave it right after it was applied. */
+  described: Json;
+  recorded_until: string;
+}
+
+const COLUMNS = 'definition_id, definition_hash, schedule, enabled, described, recorded_until';
+
+export async function listSchedules(db: Queryable): Promise<ScheduleRow[]> {
+  const { rows } = await db.query(`SELECT ${COLUMNS} FROM schedules ORDER BY definition_id`);
+  return rows;
+}
+
+/** Until the transaction ends: ticks and the schedule they belong to change together. Null where there is none. */
+export async function lockSchedule(db: Queryable, definitionId: string): Promise<ScheduleRow | null> {
+  const { rows } = await db.query(`SELECT ${COLUMNS} FROM schedules WHERE definition_id = $1 FOR UPDATE`, [
+    definitionId,
+  ]);
+  return rows[0] ?? null;
+}
+
+/** The same, but null also where somebody else has it. */
+export async function tryLockSchedule(db: Queryable, definitionId: string): Promise<ScheduleRow | null> {
+  const { rows } = await db.query(
+    `SELECT ${COLUMNS} FROM schedules WHERE definition_id = $1 FOR UPDATE SKIP LOCKED`,
+    [definitionId],
+  );
+  return rows[0] ?? null;
+}
+
+export async function upsertSchedule(db: Queryable, row: ScheduleRow): Promise<void> {
+  await db.query(
+    `INSERT INTO schedules (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (definition_id) DO UPDATE
+       SET definition_hash = $2, schedule = $3, enabled = $4, described = $5, recorded_until = $6, applied_at = now()`,
+    [
+      row.definition_id,
+      row.definition_hash,
+      JSON.stringify(row.schedule),
+      row.enabled,
+      JSON.stringify(row.described),
+      row.recorded_until,
+    ],
+  );
+}
+
+export async function deleteSchedule(db: Queryable, definitionId: string): Promise<void> {
+  await db.query('DELETE FROM schedules WHERE definition_id = $1', [definitionId]);
+}
+
+export async function advanceRecordedUntil(
+  db: Queryable,
+  definitionId: string,
+  until: string,
+): Promise<void> {
+  await db.query(
+    'UPDATE schedules SET recorded_until = greatest(recorded_until, $2) WHERE definition_id = $1',
+    [definitionId, until],
+  );
+}
