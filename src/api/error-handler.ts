@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Violation } from '../core/envelope.ts';
-import { InvalidDefinitionsError } from '../definitions/apply-folder.ts';
+import { InvalidDefinitionsError } from '../definitions/invalid-definitions.ts';
 import { ScheduleRefusedError, TemporalUnavailableError } from '../schedules/temporal-schedules.ts';
 import { isTransient } from '../store/failure.ts';
 import { InvalidCursorError } from '../store/page.ts';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { ApiProblemError } from '../clients/activity-core-api-errors.ts';
 import type { PlanAnswer } from '../clients/activity-core-api-plan.ts';
-import { InvalidDefinitionsError } from '../definitions/apply-folder.ts';
+import { InvalidDefinitionsError } from '../definitions/invalid-definitions.ts';
 import { type ApiOptions, apiCommand, type Cli, connectApi } from './cli.ts';
 import { printPlan } from './plan-story.ts';
 

@@ -6,8 +6,8 @@ import {
   UnexpectedAnswerError,
 } from '../clients/activity-core-api-errors.ts';
 import { ConfigurationError } from '../config.ts';
-import { InvalidDefinitionsError } from '../definitions/apply-folder.ts';
 import { formatError } from '../definitions/errors.ts';
+import { InvalidDefinitionsError } from '../definitions/invalid-definitions.ts';
 import { ScheduleRefusedError, TemporalUnavailableError } from '../schedules/schedule-errors.ts';
 import { isTransient } from '../store/failure.ts';
 import { MigrationError } from '../store/migrate.ts';

@@ -1,7 +1,7 @@
 /** A folder of definitions, planned or applied. */
 import { isAbsolute, relative } from 'node:path';
-import { InvalidDefinitionsError } from '../definitions/apply-folder.ts';
 import type { DefinitionError } from '../definitions/errors.ts';
+import { InvalidDefinitionsError } from '../definitions/invalid-definitions.ts';
 import { loadDefinitions } from '../definitions/load.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { type ApplyDeps, applyDeclared, planDeclared } from './apply.ts';

@@ -2,11 +2,11 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
-import { applyFolder } from '../../src/definitions/apply-folder.ts';
 import type { Servers } from '../../src/dev/servers.ts';
 import { countOpenDispatches } from '../../src/store/dispatches.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createPool, type Pool } from '../../src/store/pool.ts';
+import { applyFolder } from '../setup/apply-folder.ts';
 import { spawnService } from '../setup/service-process.ts';
 
 export interface Subject extends AsyncDisposable {

@@ -1,7 +1,7 @@
 /** The table of fates (contract 2) through the whole service, published by a plain NATS client and read by HTTP. */
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { applyFolder } from '../../src/definitions/apply-folder.ts';
+import { applyFolder } from '../setup/apply-folder.ts';
 import {
   createEventPath,
   definitionsFolder,

@@ -1,6 +1,6 @@
 /** A definition is paused while events arrive, and the service is killed while it is resumed: each runs once, in order. */
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
-import { applyFolder } from '../../src/definitions/apply-folder.ts';
+import { applyFolder } from '../setup/apply-folder.ts';
 import { createEventPath, type EventPath, metricsEvent } from '../setup/event-path.ts';
 import { holdTable } from '../setup/hold-table.ts';
 import { type ServiceProcess, spawnService } from '../setup/service-process.ts';

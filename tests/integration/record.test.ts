@@ -5,10 +5,10 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import type { ReceivedMessage } from '../../src/bridge/message.ts';
 import { createRecordBatch, type RecordBatch } from '../../src/bridge/record.ts';
 import { createAppliedRegistry } from '../../src/definitions/applied-registry.ts';
-import { applyFolder } from '../../src/definitions/apply-folder.ts';
 import { createResolvers } from '../../src/resolvers/registry.ts';
 import { createSinkMode } from '../../src/sinks/sink-mode.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { applyFolder } from '../setup/apply-folder.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { metricsEvent, SUBJECT } from '../setup/event-path.ts';
 
