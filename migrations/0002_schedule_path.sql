@@ -10,7 +10,9 @@ CREATE TABLE schedules (
   described       jsonb       NOT NULL,
   -- Every tick that was due up to here stands in schedule_ticks.
   recorded_until  timestamptz NOT NULL,
-  applied_at      timestamptz NOT NULL DEFAULT now()
+  applied_at      timestamptz NOT NULL DEFAULT now(),
+  -- Why it is paused where somebody did that in Temporal, as seen last; null where nobody did.
+  paused_by_hand  text
 );
 
 -- A tick that is due stands here before its outcome is known; it has one at the latest when its deadline has passed.
@@ -22,6 +24,7 @@ ALTER TABLE schedule_ticks
   ADD COLUMN recorded_at         timestamptz NOT NULL DEFAULT now();
 CREATE INDEX schedule_ticks_open ON schedule_ticks (definition_id, scheduled_for) WHERE outcome IS NULL;
 CREATE INDEX schedule_ticks_started ON schedule_ticks (definition_id, scheduled_for) WHERE workflow_started_at IS NOT NULL;
+CREATE INDEX schedule_ticks_not_fired ON schedule_ticks (outcome, scheduled_for DESC, definition_id DESC) WHERE outcome <> 'fired';
 CREATE INDEX schedule_ticks_newest ON schedule_ticks (scheduled_for DESC, definition_id DESC);
 
 -- A dispatch that a schedule started has its workflow's id and first run, since a schedule names its workflows itself.

@@ -31,14 +31,8 @@ export function createAdmit(deps: AdmitDeps): Activities['admit'] {
   return async function admit(input) {
     const dispatch_id = scheduledDispatchId(input.workflow_id, input.first_workflow_run_id);
     try {
-      const admission = await transaction(deps.pool, (client) => admitOnce(client, input, dispatch_id));
-      if (admission) {
-        const { definition_id } = input;
-        deps.logger.debug({ ...input, dispatch_id, admission }, 'a schedule started a workflow');
-        if (admission === 'fired' || admission === 'missed')
-          deps.metrics.ticks.inc({ definition_id, outcome: admission });
-        if (admission === 'missed') deps.metrics.runs.inc({ definition_id, status: 'missed' });
-      }
+      const admitted = await transaction(deps.pool, (client) => admitOnce(client, input, dispatch_id));
+      if (admitted) count(deps, input, admitted);
       return { dispatch_id };
     } catch (fault) {
       throw toActivityFailure(deps.logger, dispatch_id, fault);
@@ -46,16 +40,35 @@ export function createAdmit(deps: AdmitDeps): Activities['admit'] {
   };
 }
 
+interface Admitted {
+  admission: Admission;
+  /** Where the run ended before it did anything. */
+  refused: 'missed' | 'failed' | null;
+  /** Ticks that turned out to be `paused` on the way. */
+  paused: number;
+}
+
+function count({ logger, metrics }: AdmitDeps, input: AdmitInput, admitted: Admitted): void {
+  const { admission, refused, paused } = admitted;
+  const { definition_id } = input;
+  logger.debug({ ...input, admission }, 'a schedule started a workflow');
+  metrics.ticks.inc({ definition_id, outcome: 'paused' }, paused);
+  if (admission === 'fired' || admission === 'missed')
+    metrics.ticks.inc({ definition_id, outcome: admission });
+  if (refused) metrics.runs.inc({ definition_id, status: refused });
+}
+
 /** Null where an earlier attempt has committed. */
 async function admitOnce(
   client: Queryable,
   input: AdmitInput,
   dispatch_id: string,
-): Promise<Admission | null> {
+): Promise<Admitted | null> {
   const schedule = await lockSchedule(client, input.definition_id);
   if (await hasDispatch(client, dispatch_id)) return null;
   const now = await readClock(client);
-  if (schedule) await recordTicks(client, schedule, recordedUntil(now, input.scheduled_for));
+  const until = recordedUntil(now, input.scheduled_for);
+  const paused = schedule ? await recordTicks(client, schedule, until) : 0;
   const tick = await lockTick(client, input.definition_id, input.scheduled_for);
   const admission = admissionOf({
     tick,
@@ -68,7 +81,7 @@ async function admitOnce(
   if (admission === 'paused') {
     await insertDispatch(client, { ...dispatch, members: [] });
     await closeDispatch(client, dispatch_id);
-    return admission;
+    return { admission, refused: null, paused };
   }
   const run = newScheduledRun(input, dispatch_id, admission, schedule);
   const { run_id, definition_id, definition_hash } = run;
@@ -81,15 +94,19 @@ async function admitOnce(
     const reason = admission === 'missed' ? latenessOf(input, tick, now) : null;
     const { workflow_started_at } = input;
     await closeTick(client, tick, { outcome: admission, reason, run_id, workflow_started_at });
-    if (admission === 'missed') await refuse(client, run, dispatch_id, 'missed', tooLate(reason, tick));
-  } else if (schedule && !schedule.enabled) {
+    if (admission === 'fired') return { admission, refused: null, paused };
+    await refuse(client, run, dispatch_id, 'missed', tooLate(reason, tick));
+    return { admission, refused: 'missed', paused };
+  }
+  if (schedule && !schedule.enabled) {
     await refuse(client, run, dispatch_id, 'failed', {
       code: 'definition_disabled',
       message: `${definition_id} is disabled; its schedule was triggered by hand in Temporal`,
       details: { definition_id },
     });
+    return { admission, refused: 'failed', paused };
   }
-  return admission;
+  return { admission, refused: null, paused };
 }
 
 function recordedUntil(now: string, scheduledFor: string): string {

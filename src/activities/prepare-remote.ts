@@ -12,6 +12,7 @@ import { type PrepareDeps, runDispatch } from './run-dispatch.ts';
 
 const HEARTBEAT_MS = 5_000;
 const RETRIED_FOR_MS = 120_000;
+const MIN_ATTEMPTS = 3;
 
 export function createPrepareRemote(deps: PrepareDeps): Activities['prepareRemote'] {
   return async function prepareRemote({ dispatch_id }) {
@@ -39,14 +40,17 @@ async function attempt(deps: PrepareDeps, dispatchId: string): Promise<void> {
   if (dispatch.closed_at !== null) return;
   // The local `prepare` has counted once. An attempt that ends in any way but with its process is forgotten again.
   const attempts = await countAttempt(deps.pool, dispatchId);
-  const { scheduledTimestampMs } = activityInfo();
+  const { attempt: attemptOfActivity, scheduledTimestampMs } = activityInfo();
   try {
     await runDispatch(deps, registry, dispatch, {
       hasCrashed: attempts - 1 > MAX_ATTEMPTS_ALONE,
-      mayRetry: Date.now() - scheduledTimestampMs < RETRIED_FOR_MS,
+      // Also where the activity waited long for a worker: a source is asked more than once.
+      mayRetry: attemptOfActivity < MIN_ATTEMPTS || Date.now() - scheduledTimestampMs < RETRIED_FOR_MS,
     });
   } catch (error) {
-    await forgetAttempt(deps.pool, dispatchId);
+    await forgetAttempt(deps.pool, dispatchId).catch((fault: unknown) =>
+      deps.logger.warn({ err: fault, dispatch_id: dispatchId }, 'an attempt stays counted'),
+    );
     throw error;
   }
 }

@@ -123,8 +123,7 @@ export function backfillRoutes(deps: BackfillRoutesDeps): FastifyPluginAsyncZod 
           });
           return { planned, dispatchIds };
         });
-        if (planned.pausedTicks.length > 0)
-          deps.metrics.ticks.inc({ definition_id, outcome: 'paused' }, planned.pausedTicks.length);
+        deps.metrics.ticks.inc({ definition_id, outcome: 'paused' }, planned.pausedTicks);
         await startDispatches(deps, dispatchIds);
         const { start, ...shown } = answerOf(definition_id, planned);
         return reply.code(202).send({ ...shown, started: start });

@@ -5,6 +5,7 @@ import { nextFireTimes } from '../core/fire-times.ts';
 import type { ActiveDefinition } from '../definitions/applied-registry.ts';
 import type { Pool } from '../store/pool.ts';
 import { readLastRuns } from '../store/run-views.ts';
+import { readPausesByHand } from '../store/schedules.ts';
 import { dryRunAnswer } from './dry-run.ts';
 import { idText, pageQuery } from './inputs.ts';
 import { listOf, started, timestamp, uuidText } from './outputs.ts';
@@ -167,10 +168,14 @@ export async function toItems(
     deps.pool,
     active.map(({ definition_id }) => definition_id),
   );
-  return active.map(({ definition, definition_id, definition_hash, problem, paused, pause_reason }) => {
+  const pausesByHand = await readPausesByHand(deps.pool);
+  return active.map(({ definition, definition_id, definition_hash, problem, ...pause }) => {
     const { mode, reason } = deps.sinkMode(definition);
     const { enabled, trigger } = definition;
     const { schedule } = trigger;
+    const byHand = enabled && schedule ? pausesByHand.get(definition_id) : undefined;
+    const paused = pause.paused || byHand !== undefined;
+    const pause_reason = pause.pause_reason ?? (byHand ? `by hand in Temporal: ${byHand}` : null);
     return {
       definition_id,
       title: definition.title,

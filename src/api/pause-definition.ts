@@ -9,7 +9,6 @@ import { lockPause } from '../store/definition-pauses.ts';
 import { type DefinitionRow, findCurrentDefinition, lockRegistry } from '../store/definitions.ts';
 import { countHeld } from '../store/event-decisions.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
-import type { NewTick } from '../store/schedule-ticks.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { Problem } from './problem.ts';
@@ -52,13 +51,13 @@ export function createPauses(deps: PauseDeps): Pauses {
         if (!(await findCurrentDefinition(client, definitionId))) throw unknown(definitionId);
         return beginPause(client, deps.temporalSchedules, definitionId, reason);
       });
-      countTicks(deps.metrics, ticks);
+      deps.metrics.ticks.inc({ definition_id: definitionId, outcome: 'paused' }, ticks);
     },
     async resume(definitionId, request) {
       const { fired, discarded, dispatch_ids, ticks } = await changed(deps.pool, (client) =>
         endPauseAndRelease(deps, client, definitionId, request),
       );
-      countTicks(deps.metrics, ticks);
+      deps.metrics.ticks.inc({ definition_id: definitionId, outcome: 'paused' }, ticks);
       deps.metrics.decisions.inc({ definition_id: definitionId, outcome: 'fired' }, fired);
       deps.metrics.decisions.inc({ definition_id: definitionId, outcome: 'discarded' }, discarded);
       await bounded(startDispatches(deps, dispatch_ids));
@@ -75,7 +74,11 @@ async function changed<T>(pool: Pool, work: (client: Queryable) => Promise<T>): 
     });
   } catch (error) {
     if (!(error instanceof TemporalUnavailableError)) throw error;
-    throw new Problem('unavailable', `nothing was changed: ${error.message}`, { cause: error });
+    throw new Problem(
+      'unavailable',
+      `nothing was recorded: ${error.message}; the same again when Temporal answers, also where it did what was asked`,
+      { cause: error },
+    );
   }
 }
 
@@ -84,7 +87,7 @@ async function endPauseAndRelease(
   client: Queryable,
   definitionId: string,
   { reason, held }: ResumeRequest,
-): Promise<Resumed & { dispatch_ids: string[]; ticks: NewTick[] }> {
+): Promise<Resumed & { dispatch_ids: string[]; ticks: number }> {
   const definition = await findCurrentDefinition(client, definitionId);
   // First: batches that hold events because of it are waited for, and later ones wait until it is gone.
   const pause = await lockPause(client, definitionId);
@@ -114,10 +117,6 @@ const resumption = (reason: string | undefined) => (reason === undefined ? 'resu
 
 function unknown(definitionId: string): Problem {
   return new Problem('not_found', `no definition has the id ${definitionId}`);
-}
-
-function countTicks(metrics: Metrics, ticks: NewTick[]): void {
-  for (const { definition_id } of ticks) metrics.ticks.inc({ definition_id, outcome: 'paused' });
 }
 
 /** `work` never rejects, and goes on where it takes longer. */

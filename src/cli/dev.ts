@@ -11,6 +11,7 @@ import {
 } from '../config.ts';
 import { defaultCacheDir, type ServerExit, type Servers, startServers } from '../dev/servers.ts';
 import { applyPlannedFolder } from '../schedules/plan-folder.ts';
+import { ScheduleRefusedError } from '../schedules/schedule-errors.ts';
 import { type Service, startService } from '../service/service.ts';
 import { migrate } from '../store/migrate.ts';
 import { createPool } from '../store/pool.ts';
@@ -147,8 +148,14 @@ async function prepare(config: ServiceConfig, logger: Logger, say: (message: str
   } finally {
     await pool.end();
   }
-  const applied = await withFolder(config, logger, (folder) => applyPlannedFolder(folder, Date.now()));
-  for (const { action, definition_id } of applied.changes) say(`Applied: ${action} ${definition_id}`);
+  try {
+    const applied = await withFolder(config, logger, (folder) => applyPlannedFolder(folder, Date.now()));
+    for (const { action, definition_id } of applied.changes) say(`Applied: ${action} ${definition_id}`);
+  } catch (error) {
+    // One schedule whose id is taken in Temporal must not keep everything else down.
+    if (!(error instanceof ScheduleRefusedError)) throw error;
+    say(`Applied with exceptions: ${error.message}`);
+  }
 }
 
 interface Restarts {

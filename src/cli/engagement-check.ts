@@ -23,6 +23,11 @@ export async function engagementCheckCommand(cli: Cli, { json }: { json: boolean
     cli.terminal.warn('The definitions are invalid; nothing was compared.');
     return 1;
   }
+  if (loaded.definitions.length === 0) {
+    throw new UsageError(
+      `the folder ${definitionsDir} has no definitions, so nothing can be compared; set DEFINITIONS_DIR to the folder that holds them`,
+    );
+  }
   const alignment = alignEngagement(await discoverSources(loaded.definitions, deps), cli.now().getTime());
   if (json) printJson(cli.terminal, alignment);
   else printAlignment(cli.terminal, alignment);

@@ -18,6 +18,8 @@ export const SKIP_ADVICE: Readonly<Record<string, string>> = {
   engagement_mismatch: 'name this engagement in its file, or remove its line in the roster',
 };
 
+const MOST_CRONS_TOLD = 10;
+
 export function printAlignment(terminal: Terminal, alignment: Alignment): void {
   const { definitions, in_step, findings, notes } = alignment;
   const { print, style } = terminal;
@@ -28,7 +30,7 @@ export function printAlignment(terminal: Terminal, alignment: Alignment): void {
     return;
   }
   printTable(terminal, COLUMNS, definitions);
-  for (const finding of findings) print(['', ...findingLines(terminal, finding)].join('\n'));
+  for (const finding of findings) print(['', ...findingLines(terminal, finding, definitions)].join('\n'));
   if (notes.length > 0) print(['', ...noteLines(terminal, notes)].join('\n'));
   const colour = findings.length === 0 ? 'green' : 'red';
   const found = findings.length === 0 ? 'nothing to mend' : `${count(findings.length, 'finding')} to mend`;
@@ -57,7 +59,11 @@ function clockText({ cron, every, timezone }: Clock): string {
   return cron === null ? `every ${every}` : `${cron} ${timezone}`;
 }
 
-function findingLines(terminal: Terminal, finding: Finding): string[] {
+function findingLines(
+  terminal: Terminal,
+  finding: Finding,
+  definitions: readonly ComparedSource[],
+): string[] {
   const title = (text: string, problem: string) =>
     `${terminal.style('bold', printable(text))}: ${terminal.style('red', printable(problem))}`;
   if (finding.kind === 'not_discovered') {
@@ -87,19 +93,30 @@ function findingLines(terminal: Terminal, finding: Finding): string[] {
     ['definition', clockText(definition)],
     ['first missed', `${first_missed}: the repository is due, the definition does not run`],
     ['mend', repositoryMend(mend.repository)],
-    ['or', definitionMend(mend.definition, definition)],
+    ['or', definitionMend(mend.definition, definition, wantedOf(definition_id, definitions))],
   ];
   return [title(`${repo}, ${agent}`, problem), ...indent(fieldLines(terminal, fields))];
 }
 
-function repositoryMend({ file, agent, cron, timezone }: Mend['repository']): string {
+function repositoryMend({ file, agent, cron, timezone, changes }: Mend['repository']): string {
   const change = cron === null ? 'leave the cron out' : `set the cron to "${cron}" (timezone ${timezone})`;
-  return `in ${file}, agent ${agent}: ${change}`;
+  return `in ${file}, agent ${agent}: ${change}${changes === null ? '' : `; ${changes}`}`;
 }
 
-function definitionMend(mend: Mend['definition'], { cron }: Clock): string {
-  if (mend === null)
-    return 'no cron of the definition suits all: the repositories that it serves do not agree';
+/** The crons that a definition would have to serve, each once. */
+function wantedOf(definitionId: string, definitions: readonly ComparedSource[]): string[] {
+  const ofIt = definitions.filter(({ definition_id }) => definition_id === definitionId);
+  return [
+    ...new Set(ofIt.flatMap(({ wanted }) => wanted.map(({ cron, timezone }) => `${cron} ${timezone}`))),
+  ];
+}
+
+function definitionMend(mend: Mend['definition'], { cron }: Clock, wanted: readonly string[]): string {
+  if (mend === null) {
+    const told = wanted.slice(0, MOST_CRONS_TOLD).join(', ');
+    const more = wanted.length > MOST_CRONS_TOLD ? ` and ${wanted.length - MOST_CRONS_TOLD} more` : '';
+    return `none of the repositories' crons suits all; the definition would have to fire at each of these: ${told}${more}`;
+  }
   const instead = cron === null ? ' in place of every' : '';
   return `in ${mend.file}: set trigger.schedule.cron to "${mend.cron}"${instead} (timezone ${mend.timezone})`;
 }

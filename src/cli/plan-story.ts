@@ -5,7 +5,7 @@ import { type Cli, type ExitCode, printJson } from './cli.ts';
 import { indent } from './details.ts';
 import { printable, printableJson } from './printable.ts';
 import type { Style, Terminal } from './terminal.ts';
-import { zonedTime } from './zoned-time.ts';
+import { zonedTime } from './time.ts';
 
 type Change = PlanAnswer['changes'][number];
 

@@ -57,11 +57,15 @@ export function createStateHubClient({
     const { status, text } = await exchange(path, request);
     if (status === 404) return null;
     if (status !== 200) throw refusal(request, status);
-    const checked = schema.safeParse(parseJson(text));
+    const unreadable = (what: string) =>
+      new StateHubError(`${request}: the answer cannot be read (${what})`, { status, retryable: true });
+    if (text === null) throw unreadable('more than 1 MiB');
+    const answer = parseJson(text);
+    if (answer === undefined) throw unreadable('it is not JSON; is STATE_HUB_URL right?');
+    const checked = schema.safeParse(answer);
     if (checked.success) return checked.data;
     const { path: field, message } = checked.error.issues[0] ?? { path: [], message: 'of another shape' };
-    const what = text === null ? 'more than 1 MiB' : `${field.join('.') || 'answer'}: ${message}`;
-    throw new StateHubError(`${request}: the answer cannot be read (${what})`, { status, retryable: true });
+    throw unreadable(`${field.join('.') || 'answer'}: ${message}`);
   }
 
   /** `text` is null where the answer is too long. */
@@ -69,6 +73,8 @@ export function createStateHubClient({
     try {
       const response = await fetch(`${url}${path}`, {
         headers: { accept: 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+        // Where it leads to is not what the operator set, and may be given the token.
+        redirect: 'manual',
         signal: AbortSignal.timeout(timeoutMs),
       });
       return { status: response.status, text: await readText(response) };
@@ -94,9 +100,9 @@ async function readText(response: Response): Promise<string | null> {
 }
 
 /** Undefined where it is not JSON. */
-function parseJson(text: string | null): unknown {
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text ?? '');
+    return JSON.parse(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
@@ -104,9 +110,14 @@ function parseJson(text: string | null): unknown {
 }
 
 function refusal(request: string, status: number): StateHubError {
-  const retryable = status === 408 || status === 429 || status < 400 || status >= 500;
-  const advice = status === 401 || status === 403 ? '; set a valid STATE_HUB_TOKEN' : '';
-  return new StateHubError(`${request}: it answered ${status}${advice}`, { status, retryable });
+  const retryable = status === 408 || status === 429 || status < 300 || status >= 500;
+  return new StateHubError(`${request}: it answered ${status}${adviceOn(status)}`, { status, retryable });
+}
+
+function adviceOn(status: number): string {
+  if (status === 401 || status === 403) return '; set a valid STATE_HUB_TOKEN';
+  const isRedirect = status >= 300 && status < 400;
+  return isRedirect ? ', a redirect, which is not followed; set STATE_HUB_URL to where State Hub is' : '';
 }
 
 /** Not the message of fetch itself: it may hold the URL, and a URL may hold a password. */

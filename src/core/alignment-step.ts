@@ -1,4 +1,4 @@
-/** Whether a definition's schedule fires whenever a repository's cron does, and which cron would be in step. */
+/** Whether a definition's schedule fires whenever a repository's cron does. */
 import { fireTimesBetween, nextFireTimes, type Timetable } from './fire-times.ts';
 
 export type Step =
@@ -6,12 +6,14 @@ export type Step =
   /** `first_missed`: ms since 1970. */
   | { in_step: false; relation: 'never' | 'partly'; first_missed: number };
 
+export type StepCheck = (entry: Timetable, definition: Timetable) => Step;
+
 const LOOKED_AT_MS = 366 * 86_400_000;
 const MOST_TIMES = 10_000;
 const STEPS_WORTH_A_BEGINNING = 8;
 
 /** Thousands of entries share a few crons: each pair is compared once. */
-export function createStepCheck(now: number): (entry: Timetable, definition: Timetable) => Step {
+export function createStepCheck(now: number): StepCheck {
   const known = new Map<string, Step>();
   return (entry, definition) => {
     const key = JSON.stringify([entry, definition]);
@@ -64,29 +66,3 @@ function* timesOf(entry: Timetable, now: number): Generator<number> {
   }
   if (count === 0) yield* nextFireTimes(entry, now, 1);
 }
-
-/**
- * The cron and time zone to write into the repository. Where the definition's minute alone does it, the hours that the
- * repository wants stay: six in the morning does not become every hour. `cron` null: leave it out, then the entry is due
- * whenever the definition runs.
- */
-export function mendedCron(
-  entry: { cron: string; timezone: string },
-  definition: { cron: string | null; every: string | null; timezone: string },
-  stepOf: (entry: Timetable, definition: Timetable) => Step,
-): { cron: string | null; timezone: string } {
-  const { cron, timezone } = definition;
-  if (cron === null) return { cron: null, timezone: entry.timezone };
-  const [minute = ''] = fieldsOf(cron);
-  if (/^\d+$/.test(minute)) {
-    const moved = [minute, ...fieldsOf(entry.cron).slice(1)].join(' ');
-    for (const zone of new Set([entry.timezone, timezone])) {
-      if (stepOf({ cron: moved, timezone: zone }, { cron, timezone }).in_step) {
-        return { cron: moved, timezone: zone };
-      }
-    }
-  }
-  return { cron, timezone };
-}
-
-const fieldsOf = (cron: string): string[] => cron.trim().split(/\s+/);

@@ -49,7 +49,12 @@ export interface SourceDocument {
   locate(path: Path, at?: 'value' | 'key', offset?: number | null): Position;
 }
 
-export type ParsedDocument = { ok: true; document: SourceDocument } | { ok: false; faults: Fault[] };
+/** `spared`: the faults of values that the reader can do without. */
+export type ParsedDocument =
+  | { ok: true; document: SourceDocument; spared: Fault[] }
+  | { ok: false; faults: Fault[] };
+
+const SPARE_NOTHING = (): boolean => false;
 
 /** The revision's name: SHA-256, in hex, of the canonical JSON (contract 3). */
 export function contentSha256(document: unknown): string {
@@ -67,8 +72,12 @@ export function formatPath(path: Path): string {
     .join('');
 }
 
-/** Never throws, whatever the bytes are. */
-export function parseDocument(bytes: Uint8Array, maxBytes = MAX_DOCUMENT_BYTES): ParsedDocument {
+/** Never throws, whatever the bytes are. A fault at a path that `spares` takes does not count against the document. */
+export function parseDocument(
+  bytes: Uint8Array,
+  maxBytes = MAX_DOCUMENT_BYTES,
+  spares: (path: Path) => boolean = SPARE_NOTHING,
+): ParsedDocument {
   if (bytes.length > maxBytes) {
     return refuse(`the file is larger than the ${maxBytes} bytes allowed`);
   }
@@ -102,13 +111,14 @@ export function parseDocument(bytes: Uint8Array, maxBytes = MAX_DOCUMENT_BYTES):
     return refuse('the file is empty; expected a mapping of fields');
   }
 
-  const tree = buildTree(first.contents, at);
+  const tree = buildTree(first.contents, at, spares);
   if (tree.faults.length > 0) return { ok: false, faults: tree.faults.slice(0, MAX_FAULTS) };
   if (!isObject(tree.root.value)) {
     return refuseAt(first.contents.range[0], 'expected a mapping of fields at the top of the file');
   }
   return {
     ok: true,
+    spared: tree.spared,
     document: {
       value: tree.root.value,
       locate: (path, kind = 'value', offset = null) => at(findOffset(tree.root, path, kind, offset, text)),
@@ -162,20 +172,27 @@ interface Place {
   members: Map<string | number, Place>;
 }
 
-function buildTree(contents: ParsedNode, at: (offset: number) => Position): { root: Place; faults: Fault[] } {
+function buildTree(
+  contents: ParsedNode,
+  at: (offset: number) => Position,
+  spares: (path: Path) => boolean,
+): { root: Place; faults: Fault[]; spared: Fault[] } {
   const faults: Fault[] = [];
+  const spared: Fault[] = [];
   const anchors = new Map<string, ParsedNode>();
   let values = 0;
   const fault = (node: ParsedNode, path: Path, message: string) => {
-    faults.push({ ...at(node.range[0]), path, message });
+    const list = spares(path) ? spared : faults;
+    list.push({ ...at(node.range[0]), path, message });
   };
 
   const build = (node: ParsedNode, path: Path, keyOffset: number | null): Place => {
     const place: Place = { value: null, node, keyOffset, members: new Map() };
     values += 1;
     if (values > MAX_VALUES) {
-      if (values === MAX_VALUES + 1)
-        fault(node, path, `more than ${MAX_VALUES} values once its aliases are expanded`);
+      const message = `more than ${MAX_VALUES} values once its aliases are expanded`;
+      // Never spared: what follows is not read.
+      if (values === MAX_VALUES + 1) faults.push({ ...at(node.range[0]), path, message });
       return place;
     }
     if (path.length > MAX_DEPTH) {
@@ -225,7 +242,7 @@ function buildTree(contents: ParsedNode, at: (offset: number) => Position): { ro
     return object;
   };
 
-  return { root: build(contents, [], null), faults };
+  return { root: build(contents, [], null), faults, spared };
 }
 
 function scalarFault(node: ParsedNode): string | null {

@@ -2,7 +2,8 @@
  * Whether what repositories ask for and what definitions do happens at the same times (`engagement check`).
  * A repository's entry is due when its cron fires; a definition that never runs at that time never sees it due.
  */
-import { createStepCheck, mendedCron, type Step } from './alignment-step.ts';
+import { type CronInZone, cronForAll, type MendedCron, mendedCron } from './alignment-mend.ts';
+import { createStepCheck, type StepCheck } from './alignment-step.ts';
 import type { Timetable } from './fire-times.ts';
 
 export interface Clock {
@@ -55,14 +56,16 @@ export interface ComparedSource {
   repos_scanned: number | null;
   /** `not_compared` says why, else null; then the counts are 0. */
   not_compared: string | null;
+  /** The crons of the entries that are compared, each once. */
+  wanted: CronInZone[];
   in_step: number;
   out_of_step: number;
 }
 
-/** Either side can be mended. `cron` null: leave it out. */
+/** Either side can be mended. */
 export interface Mend {
-  repository: { file: string; agent: string; cron: string | null; timezone: string };
-  /** Null where that would put another repository out of step. */
+  repository: MendedCron & { file: string; agent: string };
+  /** Null where none of the `wanted` crons puts all in step. */
   definition: { file: string; cron: string; timezone: string } | null;
 }
 
@@ -97,8 +100,8 @@ export interface Alignment {
 
 /** `now`: ms since 1970; the times of the 366 days after it are compared. */
 export function alignEngagement(sources: readonly ScheduledSource[], now: number): Alignment {
-  const stepOf = createStepCheck(now);
-  const compared = sources.map((source) => compareSource(source, stepOf));
+  const mender = createMender(sources, createStepCheck(now), now);
+  const compared = sources.map((source) => compareSource(source, mender));
   return {
     definitions: compared.map(({ source }) => source),
     in_step: compared.reduce((sum, { source }) => sum + source.in_step, 0),
@@ -107,11 +110,53 @@ export function alignEngagement(sources: readonly ScheduledSource[], now: number
   };
 }
 
-type StepCheck = (entry: Timetable, definition: Timetable) => Step;
+interface Mender {
+  stepOf: StepCheck;
+  repositoryMend(entry: CronInZone, schedule: Clock): MendedCron;
+  definitionMend(definitionId: string, schedule: Clock): CronInZone | null;
+}
+
+/** Thousands of entries share a few crons, and a definition is mended for all of its sources at once. */
+function createMender(sources: readonly ScheduledSource[], stepOf: StepCheck, now: number): Mender {
+  const ofDefinition = Map.groupBy(sources, ({ definition_id }) => definition_id);
+  const forDefinition = new Map<string, CronInZone | null>();
+  const forRepository = new Map<string, MendedCron>();
+  return {
+    stepOf,
+    repositoryMend(entry, schedule) {
+      const key = JSON.stringify([entry, schedule]);
+      const mended = forRepository.get(key) ?? mendedCron(entry, timetableOf(schedule), stepOf, now);
+      forRepository.set(key, mended);
+      return mended;
+    },
+    definitionMend(definitionId, { timezone }) {
+      const known = forDefinition.get(definitionId);
+      if (known !== undefined) return known;
+      const wanted = cronsOf((ofDefinition.get(definitionId) ?? []).flatMap(servedBy));
+      const mended = cronForAll(wanted, timezone, stepOf, now);
+      forDefinition.set(definitionId, mended);
+      return mended;
+    },
+  };
+}
+
+function servedBy({ found, agents }: ScheduledSource): RepoEntry[] {
+  if (found.kind !== 'discovered' || agents === null) return [];
+  return found.repos.entries.filter(({ agent }) => agents.includes(agent));
+}
+
+/** Each once. */
+function cronsOf(entries: readonly RepoEntry[]): CronInZone[] {
+  const once = new Map<string, CronInZone>();
+  for (const { cron, timezone } of entries) {
+    if (cron !== null) once.set(`${timezone} ${cron}`, { cron, timezone });
+  }
+  return [...once.values()];
+}
 
 function compareSource(
   source: ScheduledSource,
-  stepOf: StepCheck,
+  mender: Mender,
 ): { source: ComparedSource; findings: Finding[] } {
   const { definition_id, file, schedule, bind_to, agents, found } = source;
   const repos = found.kind === 'discovered' ? found.repos : null;
@@ -124,6 +169,7 @@ function compareSource(
     roster: repos?.roster ?? null,
     repos_scanned: repos?.repos_scanned ?? null,
     not_compared: null,
+    wanted: [],
     in_step: 0,
     out_of_step: 0,
   };
@@ -141,25 +187,28 @@ function compareSource(
   if (agents === null) {
     return { source: { ...about, not_compared: 'it serves every agent that is due' }, findings: [] };
   }
-  const served = found.repos.entries.filter(({ agent }) => agents.includes(agent));
-  const findings = served.flatMap((entry) => compareEntry(entry, source, served, stepOf));
-  const counts = { in_step: served.length - findings.length, out_of_step: findings.length };
+  const served = servedBy(source);
+  const findings = served.flatMap((entry) => compareEntry(entry, source, mender));
+  const counts = {
+    wanted: cronsOf(served),
+    in_step: served.length - findings.length,
+    out_of_step: findings.length,
+  };
   return { source: { ...about, ...counts }, findings };
 }
 
 function compareEntry(
   entry: RepoEntry,
   { definition_id, file, schedule }: ScheduledSource,
-  served: readonly RepoEntry[],
-  stepOf: StepCheck,
+  mender: Mender,
 ): OutOfStep[] {
   const { cron, timezone } = entry;
   if (cron === null) return [];
-  const step = stepOf({ cron, timezone }, timetableOf(schedule));
+  const step = mender.stepOf({ cron, timezone }, timetableOf(schedule));
   if (step.in_step) return [];
-  const suggested = mendedCron({ cron, timezone }, schedule, stepOf);
-  const allAgree = served.every((other) => sameClock(other, entry));
-  const repository = { file: `${entry.repo}/.kaizen/schedule.yml`, agent: entry.agent, ...suggested };
+  const mended = mender.repositoryMend({ cron, timezone }, schedule);
+  const repository = { file: `${entry.repo}/.kaizen/schedule.yml`, agent: entry.agent, ...mended };
+  const forAll = mender.definitionMend(definition_id, schedule);
   return [
     {
       kind: 'out_of_step',
@@ -168,14 +217,9 @@ function compareEntry(
       first_missed: new Date(step.first_missed).toISOString().replace('.000Z', 'Z'),
       definition_id,
       definition: schedule,
-      mend: { repository, definition: allAgree ? { file, cron, timezone } : null },
+      mend: { repository, definition: forAll && { file, ...forAll } },
     },
   ];
-}
-
-/** An entry without a cron is in step with anything. */
-function sameClock(other: RepoEntry, entry: RepoEntry): boolean {
-  return other.cron === null || (other.cron === entry.cron && other.timezone === entry.timezone);
 }
 
 export function timetableOf({ cron, every, timezone }: Clock): Timetable {

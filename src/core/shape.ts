@@ -51,6 +51,10 @@ function messageOf(issue: z.core.$ZodIssue): string {
       return `expected ${KINDS[issue.expected] ?? issue.expected}, ${found}`;
     case 'invalid_value': {
       const names = issue.values.map(String);
+      const [only] = issue.values;
+      if (names.length === 1 && typeof only === 'number' && issue.input === names[0]) {
+        return `expected the number ${only}, ${found}`;
+      }
       const near = typeof issue.input === 'string' ? suggestion(issue.input, names) : '';
       return `expected ${names.length > 1 ? 'one of ' : ''}${listNames(names)}, ${found}${near}`;
     }

@@ -1,6 +1,7 @@
 /** Binds the scheduled agents of an engagement's repositories, out of each one's `.kaizen/schedule.yml`. */
 import { z } from 'zod';
 import type { JsonObject } from '../core/json.ts';
+import { quote } from '../core/wording.ts';
 import { type DiscoveryDeps, type DiscoveryParams, discoverScheduledRepos } from './kaizen-discovery.ts';
 import { CADENCES } from './kaizen-schedule.ts';
 import type { Resolver } from './resolver.ts';
@@ -19,7 +20,18 @@ const params = z.strictObject({
     .max(4096)
     .optional()
     .describe('The roster, relative to KAIZEN_REPOS_ROOT and in it'),
-  agents: z.array(z.string().min(1)).min(1).optional().describe('Only these agents'),
+  agents: z
+    .array(z.string().min(1))
+    .min(1)
+    .superRefine((agents, context) => {
+      for (const [index, agent] of agents.entries()) {
+        if (agents.indexOf(agent) === index) continue;
+        const message = `the agent ${quote(agent)} stands here a second time`;
+        context.addIssue({ code: 'custom', path: [index], message });
+      }
+    })
+    .optional()
+    .describe('Only these agents'),
 });
 
 const text = { type: 'string' };

@@ -125,16 +125,19 @@ async function realRoot(root: string | undefined): Promise<string> {
   throw fail('is not a folder');
 }
 
-function candidatesOf({ folder, repos }: Roster): Candidate[] {
+function candidatesOf({ folder, entries }: Roster): Candidate[] {
   const seen = new Set<string>();
-  return repos.map(({ slug, path }): Candidate => {
-    const skip = (reason: string): Candidate => ({ repo: slug, place: { reason } });
-    if (seen.has(slug)) return skip(`malformed: the roster names the slug ${quote(slug)} a second time`);
-    seen.add(slug);
+  return entries.map((entry): Candidate => {
+    const { repo } = entry;
+    const skip = (reason: string): Candidate => ({ repo, place: { reason } });
+    if ('reason' in entry) return skip(entry.reason);
+    const { path } = entry;
+    if (seen.has(repo)) return skip(`malformed: the roster names the slug ${quote(repo)} a second time`);
+    seen.add(repo);
     if (isAbsolute(path)) {
       return skip(`outside_root: ${quote(path)} is absolute; paths are relative to the roster's folder`);
     }
-    return { repo: slug, place: { path: resolve(folder, path) } };
+    return { repo, place: { path: resolve(folder, path) } };
   });
 }
 

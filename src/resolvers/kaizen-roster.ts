@@ -1,11 +1,12 @@
-/** The roster of an engagement: which repositories take part. Found, read and checked; any fault fails the resolver. */
+/** The roster of an engagement: which repositories take part. Found, read and checked; an entry that is wrong is skipped, any other fault fails the resolver. */
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { type StateHubClient, StateHubError } from '../clients/state-hub.ts';
-import { parseDocument } from '../core/document.ts';
+import { type Fault, type Path, parseDocument, type SourceDocument } from '../core/document.ts';
+import type { Json } from '../core/json.ts';
 import { checkShape, locateProblem } from '../core/shape.ts';
 import { type FileBytes, readRegularFile, realPathWithin } from './confined-file.ts';
-import { tellFaults } from './kaizen-schedule.ts';
+import { NAME, NAME_RULE, tellFaults } from './kaizen-schedule.ts';
 import { ResolverError } from './resolver.ts';
 
 /** Enough for ten thousand repositories. */
@@ -30,14 +31,19 @@ export interface Roster {
   /** What the repositories' paths are relative to. */
   folder: string;
   engagement: string | null;
-  repos: { slug: string; path: string }[];
+  entries: RosterEntry[];
 }
+
+/** `reason`: why it is skipped; `repo` is then `repos[3]` where the slug is no usable name. */
+export type RosterEntry = { repo: string; path: string } | { repo: string; reason: string };
 
 // Other fields are left alone: the file belongs to the engagement, and has other readers.
 const rosterSchema = z.object({
   engagement: z.string().min(1).max(200).optional(),
-  repos: z.array(z.object({ slug: z.string().min(1).max(200), path: z.string().min(1).max(4096) })),
+  repos: z.array(z.custom<Json>()),
 });
+
+const entrySchema = z.object({ slug: z.string().regex(NAME, NAME_RULE), path: z.string().min(1).max(4096) });
 
 /** Null where none is named. `root`: the real path of KAIZEN_REPOS_ROOT. @throws ResolverError */
 export async function readRoster(
@@ -53,7 +59,7 @@ export async function readRoster(
   const read = await readNamed(source, path, root);
   const about = `the roster ${file} (${source})`;
   if (!read.ok) throw new ResolverError('resolver_failed', `${about} ${read.detail}`);
-  const parsed = parseDocument(read.bytes, MAX_ROSTER_BYTES);
+  const parsed = parseDocument(read.bytes, MAX_ROSTER_BYTES, isInEntry);
   if (!parsed.ok) throw malformed(about, tellFaults(file, parsed.faults));
   const shaped = checkShape(rosterSchema, parsed.document.value);
   if (!shaped.ok) {
@@ -66,7 +72,33 @@ export async function readRoster(
     const message = `${about} is of the engagement \`${engagement}\`; engagement_slug asks for \`${wanted}\``;
     throw new ResolverError('resolver_failed', message);
   }
-  return { source, file, folder: dirname(path), engagement, repos };
+  const entries = readEntries(file, parsed.document, repos, parsed.spared);
+  return { source, file, folder: dirname(path), engagement, entries };
+}
+
+/** One bad entry never fails the others. */
+function isInEntry(path: Path): boolean {
+  return path[0] === 'repos' && typeof path[1] === 'number';
+}
+
+function readEntries(
+  file: string,
+  document: SourceDocument,
+  repos: readonly Json[],
+  spared: readonly Fault[],
+): RosterEntry[] {
+  const sparedOf = Map.groupBy(spared, ({ path }) => path[1]);
+  return repos.map((value, index): RosterEntry => {
+    const shaped = checkShape(entrySchema, value);
+    const problems = shaped.ok ? [] : shaped.problems;
+    const faults = problems.map((problem) =>
+      locateProblem(document, { ...problem, path: ['repos', index, ...problem.path] }),
+    );
+    const told = sparedOf.get(index) ?? faults;
+    if (shaped.ok && told.length === 0) return { repo: shaped.value.slug, path: shaped.value.path };
+    const { slug } = entrySchema.pick({ slug: true }).safeParse(value).data ?? {};
+    return { repo: slug ?? `repos[${index}]`, reason: `malformed: ${tellFaults(file, told)}` };
+  });
 }
 
 /** Contract 3, "first found". */

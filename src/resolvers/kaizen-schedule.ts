@@ -9,6 +9,10 @@ export const MAX_SCHEDULE_BYTES = 64 * 1024;
 export const CADENCES = ['daily', 'weekly', 'monthly'] as const;
 export type Cadence = (typeof CADENCES)[number];
 
+/** A slug or an agent: both go into tasks and into their `dedupe_key`. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+export const NAME_RULE = 'letters, digits, `.`, `_` and `-`, at most 100, the first a letter or digit';
+
 /** So that one repository cannot flood the run of all. */
 const MAX_ENTRIES = 100;
 
@@ -62,7 +66,7 @@ export function tellFaults(file: string, faults: readonly Fault[]): string {
 
 function scheduleSchema() {
   const entry = z.strictObject({
-    agent: z.string().min(1).max(200),
+    agent: z.string().regex(NAME, NAME_RULE),
     cadence: z.enum(CADENCES),
     cron: checkedOnce(cronFault).optional(),
     timezone: checkedOnce(timezoneFault).default('UTC'),

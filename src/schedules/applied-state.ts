@@ -1,5 +1,6 @@
 /** What PostgreSQL and Temporal hold now. */
 import type { EventType } from '../core/event-type.ts';
+import { listPaused } from '../store/definition-pauses.ts';
 import { type DefinitionRow, listCurrentDefinitions } from '../store/definitions.ts';
 import { listEventTypes } from '../store/event-types.ts';
 import { type Pool, transaction } from '../store/pool.ts';
@@ -11,6 +12,8 @@ export interface AppliedState {
   definitions: ReadonlyMap<string, DefinitionRow>;
   eventTypes: ReadonlyMap<string, EventType>;
   schedules: ReadonlyMap<string, ScheduleRow>;
+  /** By our API. A pause outlives the removal of its definition. */
+  paused: ReadonlySet<string>;
   /** Of those that have, or will have, a schedule. */
   found: ReadonlyMap<string, DescribedSchedule>;
   /** Schedules of ours in Temporal that no definition asks for and no row knows. */
@@ -25,13 +28,14 @@ export async function readAppliedState(
   temporal: TemporalSchedules,
   declared: readonly string[],
 ): Promise<AppliedState> {
-  const { definitions, eventTypes, schedules } = await transaction(pool, async (client) => {
+  const { definitions, eventTypes, schedules, paused } = await transaction(pool, async (client) => {
     // One snapshot: what an apply changes in between would look like a difference.
     await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
     return {
       definitions: await listCurrentDefinitions(client),
       eventTypes: await listEventTypes(client),
       schedules: await listSchedules(client),
+      paused: await listPaused(client),
     };
   });
   const expected = new Set([
@@ -45,6 +49,7 @@ export async function readAppliedState(
     definitions: new Map(definitions.map((row) => [row.definition_id, row])),
     eventTypes: new Map(eventTypes.map((eventType) => [eventType.type, eventType])),
     schedules: new Map(schedules.map((row) => [row.definition_id, row])),
+    paused: new Set(paused),
     found: await describeAll(temporal, [...expected]),
     orphans: new Set(await temporal.list(expected)),
   };

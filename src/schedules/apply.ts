@@ -5,6 +5,7 @@
 import { type Applied, applyDefinitions } from '../definitions/apply.ts';
 import { findCurrentDefinition, lockRegistry } from '../store/definitions.ts';
 import { type Pool, type Queryable, readClock, transaction } from '../store/pool.ts';
+import { deleteOpenTicks } from '../store/schedule-ticks.ts';
 import { deleteSchedule, lockSchedule, upsertSchedule } from '../store/schedules.ts';
 import { type AppliedState, readAppliedState } from './applied-state.ts';
 import { type Change, comparePlan, type Declared, driftFor, type Plan } from './plan.ts';
@@ -92,8 +93,26 @@ function stateOf(state: AppliedState, id: string): ScheduleState {
   };
 }
 
+/**
+ * The row of a new schedule is committed before Temporal has it: from its first tick on, and also where the apply is killed
+ * meanwhile, whoever looks knows its grid. Until it is settled, `described` is what no schedule is.
+ */
+function announce({ pool, temporalSchedules }: ApplyDeps, id: string): Promise<void> {
+  return transaction(pool, async (client) => {
+    await lockRegistry(client);
+    const wanted = wantedSchedule(await findCurrentDefinition(client, id));
+    if (!wanted || (await lockSchedule(client, id))) return;
+    const found = await temporalSchedules.describe(id);
+    if (found && !found.is_ours) throw new ScheduleRefusedError(FOREIGN);
+    const recorded_until = await readClock(client);
+    await upsertSchedule(client, { definition_id: id, ...wanted, described: {}, recorded_until });
+  });
+}
+
 /** Makes one schedule what PostgreSQL says now. True where that took a change. */
-function settle({ pool, temporalSchedules }: ApplyDeps, id: string): Promise<boolean> {
+async function settle(deps: ApplyDeps, id: string): Promise<boolean> {
+  await announce(deps, id);
+  const { pool, temporalSchedules } = deps;
   return transaction(pool, async (client) => {
     await lockRegistry(client);
     const current = await findCurrentDefinition(client, id);
@@ -115,12 +134,14 @@ async function put(
   state: ScheduleState & { wanted: WantedSchedule },
 ): Promise<void> {
   const { found, row, wanted } = state;
-  if (!row && found && !found.is_ours) throw new ScheduleRefusedError(FOREIGN);
   const { definition_hash, enabled, schedule } = wanted;
   const desired = { definition_id: id, definition_hash, schedule };
   const { applied, updated_at } = await temporal.apply(desired, pauseWish(state));
   // Temporal drops what was due before: up to then it is on the old grid, after it on the new one.
-  if (row) await recordTicks(client, row, updated_at);
+  if (row && found) {
+    await recordTicks(client, row, updated_at);
+    await deleteOpenTicks(client, id, updated_at);
+  }
   await upsertSchedule(client, { ...desired, enabled, described: applied, recorded_until: updated_at });
 }
 

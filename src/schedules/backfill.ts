@@ -7,11 +7,11 @@ import type { ScheduleTrigger } from '../core/definition.ts';
 import { fireTimesBetween } from '../core/fire-times.ts';
 import { runId } from '../core/ids.ts';
 import { backfillTriggerKey } from '../core/trigger.ts';
-import { insertDispatch } from '../store/dispatches.ts';
+import { insertDispatches } from '../store/dispatches.ts';
 import { type Queryable, readClock } from '../store/pool.ts';
 import { readRunsByTime } from '../store/run-views.ts';
 import { insertRunningRuns, type NewRun } from '../store/runs.ts';
-import { listOpenTickTimes, type NewTick } from '../store/schedule-ticks.ts';
+import { listOpenTickTimes } from '../store/schedule-ticks.ts';
 import { lockSchedule } from '../store/schedules.ts';
 import { recordTicks } from './record-ticks.ts';
 
@@ -48,7 +48,8 @@ export interface BackfillPlan {
   to: string;
   items: BackfillItem[];
   /** What was recorded as due on the way, and was paused: not yet in the metrics. */
-  pausedTicks: NewTick[];
+  /** Ticks that turned out to be `paused` on the way. */
+  pausedTicks: number;
 }
 
 export type BackfillRefusal = { ok: false; field: 'from' | 'to'; message: string };
@@ -75,7 +76,7 @@ export async function planBackfill(
   const { from, to = now } = range;
   const refusal = refusalOf(from, to, now);
   if (refusal) return refusal;
-  const pausedTicks = row ? await recordTicks(client, row, now) : [];
+  const pausedTicks = row ? await recordTicks(client, row, now) : 0;
   const times: number[] = [];
   for (const at of fireTimesBetween(range.schedule, Date.parse(from) - 1, Date.parse(to))) {
     if (times.length === MOST_TIMES) {
@@ -125,13 +126,14 @@ export async function insertBackfill(
     ({ dispatch_id }) => dispatch_id,
   );
   const { definition_id, definition_hash } = common;
-  for (const [position, [dispatch_id, members]] of [...dispatches].entries()) {
-    await insertDispatch(client, {
+  await insertDispatches(
+    client,
+    [...dispatches].map(([dispatch_id, members], position) => ({
       dispatch_id,
       members: members.map(({ run_id }) => ({ run_id, definition_id, definition_hash, event_uid: null })),
       due: position >= STARTED_AT_ONCE,
-    });
-  }
+    })),
+  );
   return [...dispatches.keys()].slice(0, STARTED_AT_ONCE);
 }
 

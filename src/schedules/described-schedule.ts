@@ -46,7 +46,7 @@ export function toDescribedSchedule(
 }
 
 /** Field by field, so that what a later SDK decodes in addition is not taken for an edit by hand. */
-function appliedOf({ action, policies, spec }: ScheduleDescription): JsonObject {
+function appliedOf({ action, policies, raw, spec, state }: ScheduleDescription): JsonObject {
   return JSON.parse(
     JSON.stringify({
       spec: {
@@ -62,7 +62,10 @@ function appliedOf({ action, policies, spec }: ScheduleDescription): JsonObject 
         overlap: policies.overlap,
         catchup_window_ms: policies.catchupWindow,
         pause_on_failure: policies.pauseOnFailure,
+        keep_original_workflow_id: raw.schedule?.policies?.keepOriginalWorkflowId ?? false,
       },
+      // Null: without a limit, as all of ours are.
+      remaining_actions: state.remainingActions ?? null,
       action: {
         workflow_type: action.workflowType,
         workflow_id: action.workflowId,

@@ -24,9 +24,9 @@ export function driftOf(
 ): Drift {
   if (!found) return { restored: [{ path: 'trigger.schedule', from: null, to: { ...declared } }], kept: [] };
   const edited = isEditedByHand(row, found) ? editedFields(row.described, found.applied, declared) : [];
-  const facts = { enabled: row.enabled, wasEnabled: row.enabled, pauseReason };
+  const facts = { enabled: row.enabled, pauseReason };
   const note = wantedNote(facts);
-  if (isPausedByHand(found, facts)) {
+  if (isPausedByHand(found)) {
     const paused = note === null ? [{ path: 'paused', from: true, to: false }] : [];
     const why = found.note === null ? [] : [{ path: 'temporal.note', from: found.note, to: note }];
     return { restored: edited, kept: [...paused, ...why] };

@@ -1,16 +1,19 @@
 /** Notes tell our pauses in Temporal from those that somebody made by hand. */
 import type { DescribedSchedule } from './described-schedule.ts';
 
-const OURS = 'activity-core: ';
-export const DISABLED_NOTE = `${OURS}disabled`;
+const PAUSED = 'activity-core: paused: ';
+const DISABLED_NOTE = 'activity-core: disabled';
 
-export const pauseNote = (reason: string): string => `${OURS}${reason}`;
+export const pauseNote = (reason: string): string => `${PAUSED}${reason}`;
+export const resumeNote = (reason: string): string => `activity-core: resumed: ${reason}`;
+
+/** Of a pause that we made. Resuming has another note: a pause by hand that leaves it there is not taken for ours. */
+const isNoteOfOurs = (note: string | null): boolean =>
+  note !== null && (note === DISABLED_NOTE || note.startsWith(PAUSED));
 
 export interface PauseFacts {
   /** As it is to be. */
   enabled: boolean;
-  /** As it was applied last; null where it never was. */
-  wasEnabled: boolean | null;
   /** Of our API; null where it is not paused. */
   pauseReason: string | null;
 }
@@ -21,9 +24,12 @@ export function wantedNote({ enabled, pauseReason }: PauseFacts): string | null 
   return pauseReason === null ? null : pauseNote(pauseReason);
 }
 
-/** A pause by hand is kept whatever is applied: only who made it, or our resume, ends it. */
-export function isPausedByHand(found: DescribedSchedule, facts: PauseFacts): boolean {
-  if (!found.paused) return false;
-  if (!found.note?.startsWith(OURS)) return true;
-  return found.note !== DISABLED_NOTE && facts.pauseReason === null && facts.wasEnabled !== false;
-}
+/**
+ * A pause by hand is kept whatever is applied: only who made it, or our resume, ends it. One with our note and no reason on
+ * record is what a pause left behind whose transaction did not commit: an apply ends it.
+ */
+export const isPausedByHand = ({ paused, note }: DescribedSchedule): boolean => paused && !isNoteOfOurs(note);
+
+/** The reason of a pause by hand; null where there is none. */
+export const pauseByHandOf = (found: DescribedSchedule): string | null =>
+  isPausedByHand(found) ? (found.note ?? 'the schedule is paused in Temporal') : null;

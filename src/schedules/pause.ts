@@ -3,29 +3,33 @@
  * where it does not answer, the transaction is to be undone and nothing has changed. A disabled definition's schedule is
  * paused anyway, and stays so.
  */
-import { deletePause, upsertPause } from '../store/definition-pauses.ts';
+import { durationMs } from '../core/definition.ts';
+import { deletePause, readPause, upsertPause } from '../store/definition-pauses.ts';
 import { advanceRegistryVersion } from '../store/definitions.ts';
 import { type Queryable, readClock } from '../store/pool.ts';
-import type { NewTick } from '../store/schedule-ticks.ts';
-import { lockSchedule } from '../store/schedules.ts';
-import { pauseNote } from './pause-note.ts';
+import { closeTicks, listOpenTicks, type TickOutcomeOf } from '../store/schedule-ticks.ts';
+import { lockSchedule, notePauseByHand, type ScheduleRow } from '../store/schedules.ts';
+import { pauseNote, resumeNote } from './pause-note.ts';
 import { recordTicks } from './record-ticks.ts';
 import type { TemporalSchedules } from './temporal-schedules.ts';
+import { reasonOfPause, wasStarted } from './tick-outcome.ts';
 
-type PausingSchedules = Pick<TemporalSchedules, 'pause' | 'unpause'>;
+type PausingSchedules = Pick<TemporalSchedules, 'describe' | 'pause' | 'unpause'>;
 
-/** Paused again, it has the newer reason. Returns the ticks that turned out to be `paused`. @throws TemporalUnavailableError */
+const OPEN_TICKS = { toleranceMs: 0, limit: 10_000 };
+
+/** Paused again, it has the newer reason. Returns how many ticks turned out to be `paused`. @throws TemporalUnavailableError */
 export async function beginPause(
   client: Queryable,
   temporal: PausingSchedules,
   definitionId: string,
   reason: string,
-): Promise<NewTick[]> {
+): Promise<number> {
   const schedule = await lockSchedule(client, definitionId);
   // Of the moment: the locks may have been waited for, and ticks went on meanwhile.
   const paused_at = await readClock(client);
   // What was due before has the reason of before.
-  const ticks = schedule ? await recordTicks(client, schedule, paused_at) : [];
+  const ticks = schedule ? await recordTicks(client, schedule, paused_at) : 0;
   await upsertPause(client, definitionId, { reason, paused_at });
   await advanceRegistryVersion(client);
   if (schedule?.enabled) await temporal.pause(definitionId, pauseNote(reason));
@@ -34,17 +38,42 @@ export async function beginPause(
 
 /**
  * Also ends a pause that somebody made by hand in Temporal, of which there is no row.
- * Returns the ticks that turned out to be `paused`. @throws TemporalUnavailableError
+ * Returns how many ticks turned out to be `paused`. @throws TemporalUnavailableError
  */
 export async function endPause(
   client: Queryable,
   temporal: PausingSchedules,
   definitionId: string,
   reason: string,
-): Promise<NewTick[]> {
+): Promise<number> {
   const schedule = await lockSchedule(client, definitionId);
-  const ticks = schedule ? await recordTicks(client, schedule, await readClock(client)) : [];
+  const ticks = schedule ? await endTicks(client, temporal, schedule) : 0;
   if (await deletePause(client, definitionId)) await advanceRegistryVersion(client);
-  if (schedule?.enabled) await temporal.unpause(definitionId, pauseNote(reason));
+  await notePauseByHand(client, definitionId, null);
+  if (schedule?.enabled) await temporal.unpause(definitionId, resumeNote(reason));
   return ticks;
+}
+
+/** After the resume nothing tells any more that these never started because of the pause. */
+async function endTicks(
+  client: Queryable,
+  temporal: PausingSchedules,
+  schedule: ScheduleRow,
+): Promise<number> {
+  const { definition_id, enabled } = schedule;
+  const now = await readClock(client);
+  const recorded = await recordTicks(client, schedule, now);
+  const found = enabled ? await temporal.describe(definition_id) : null;
+  if (!found) return recorded;
+  const circumstances = {
+    pause: await readPause(client, definition_id),
+    jitterMs: durationMs(schedule.schedule.jitter),
+  };
+  const open = await listOpenTicks(client, { definitionId: definition_id, before: now, ...OPEN_TICKS });
+  const ended = open.flatMap((tick): TickOutcomeOf[] => {
+    const { scheduled_for } = tick;
+    const reason = wasStarted(tick, found) ? null : reasonOfPause(tick, circumstances, found);
+    return reason === null ? [] : [{ definition_id, scheduled_for, outcome: 'paused', reason }];
+  });
+  return recorded + (ended.length > 0 ? (await closeTicks(client, ended)).length : 0);
 }

@@ -91,7 +91,7 @@ function mainChange(
 ): Pick<Change, 'action' | 'fields'> | null {
   const { definition, definition_hash, document } = declared;
   const current = applied.definitions.get(definition.id);
-  if (!current) return { action: 'create', fields: [] };
+  if (!current) return { action: 'create', fields: takenFields(definition.id, applied) };
   if (current.definition_hash !== definition_hash)
     return changed(documentFields(current, document), declared);
   const wanted = wantedSchedule({ definition_hash, document: definition });
@@ -100,6 +100,15 @@ function mainChange(
   return wanted && !applied.schedules.has(definition.id)
     ? { action: 'create', fields }
     : changed(fields, declared);
+}
+
+/** An apply will refuse it. */
+function takenFields(id: string, { found, schedules }: AppliedState): Field[] {
+  const other = found.get(id);
+  if (!other || other.is_ours || schedules.has(id)) return [];
+  return [
+    { path: 'temporal.schedule', from: 'a schedule that is not ours has this id', to: scheduleIdOf(id) },
+  ];
 }
 
 function changed(fields: Field[], { definition }: DeclaredDefinition): Pick<Change, 'action' | 'fields'> {
@@ -148,12 +157,8 @@ function taskQueueOf({ action }: JsonObject): string | null {
 function fireTimes({ definition }: DeclaredDefinition, applied: AppliedState, now: number): string[] {
   const { enabled, id, trigger } = definition;
   if (!trigger.schedule || !enabled) return [];
-  const pauseReason = applied.definitions.get(id)?.pause_reason ?? null;
   const found = applied.found.get(id);
-  const wasEnabled = applied.schedules.get(id)?.enabled ?? null;
-  const isPaused =
-    pauseReason !== null || (found && isPausedByHand(found, { enabled, wasEnabled, pauseReason }));
-  if (isPaused) return [];
+  if (applied.paused.has(id) || (found && isPausedByHand(found))) return [];
   return nextFireTimes(trigger.schedule, now, FIRE_TIMES).map((at) =>
     new Date(at).toISOString().replace('.000Z', 'Z'),
   );

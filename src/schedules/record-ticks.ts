@@ -12,18 +12,18 @@ import { advanceRecordedUntil, type ScheduleRow } from '../store/schedules.ts';
 const ROWS_AT_ONCE = 5_000;
 
 /** `scheduled_for` + this is the latest start that still counts: a jittered tick may come that much later by itself. */
-export function latenessAllowedMs({ jitter, catchup_window }: ScheduleTrigger): number {
+function latenessAllowedMs({ jitter, catchup_window }: ScheduleTrigger): number {
   return durationMs(jitter) + durationMs(catchup_window);
 }
 
 /**
  * Records what was due after `recorded_until` up to and including `until` (RFC 3339). The caller holds the schedule's row.
- * Those that were due after the definition was paused have their outcome at once.
+ * Those that were due after the definition was paused have their outcome at once: returns how many.
  */
-export async function recordTicks(client: Queryable, row: ScheduleRow, until: string): Promise<NewTick[]> {
+export async function recordTicks(client: Queryable, row: ScheduleRow, until: string): Promise<number> {
   const [after, end] = [Date.parse(row.recorded_until), Date.parse(until)];
-  if (!(end > after)) return [];
-  const paused: NewTick[] = [];
+  if (!(end > after)) return 0;
+  let paused = 0;
   if (row.enabled) {
     const pause = await readPause(client, row.definition_id);
     const pausedAt = pause ? Date.parse(pause.paused_at) : Number.POSITIVE_INFINITY;
@@ -39,7 +39,7 @@ export async function recordTicks(client: Queryable, row: ScheduleRow, until: st
         reason: isPaused ? (pause?.reason ?? null) : null,
       };
       batch.push(tick);
-      if (isPaused) paused.push(tick);
+      if (isPaused) paused += 1;
       if (batch.length >= ROWS_AT_ONCE) {
         await insertTicks(client, batch);
         batch = [];

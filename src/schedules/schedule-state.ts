@@ -4,7 +4,7 @@ import { canonicalJson } from '../core/json.ts';
 import type { DefinitionRow } from '../store/definitions.ts';
 import type { ScheduleRow } from '../store/schedules.ts';
 import type { DescribedSchedule } from './described-schedule.ts';
-import { isPausedByHand, type PauseFacts, wantedNote } from './pause-note.ts';
+import { isPausedByHand, wantedNote } from './pause-note.ts';
 import type { PauseWish } from './temporal-schedules.ts';
 
 export interface WantedSchedule {
@@ -43,27 +43,15 @@ export function isBehind(wanted: WantedSchedule, row: ScheduleRow): boolean {
 export function isInStep({ wanted, row, found, pauseReason }: ScheduleState): boolean {
   if (!wanted) return !row && !found;
   if (!row || !found?.is_ours || isBehind(wanted, row) || isEditedByHand(row, found)) return false;
-  const facts = pauseFacts({ wanted, row, pauseReason });
-  return isPausedByHand(found, facts) || found.paused === (wantedNote(facts) !== null);
+  const facts = { enabled: wanted.enabled, pauseReason };
+  return isPausedByHand(found) || found.paused === (wantedNote(facts) !== null);
 }
 
 export function pauseWish(state: ScheduleState & { wanted: WantedSchedule }): PauseWish {
-  const { found } = state;
-  const facts = pauseFacts(state);
+  const { found, wanted, pauseReason } = state;
+  const facts = { enabled: wanted.enabled, pauseReason };
   const note = wantedNote(facts);
-  if (found && isPausedByHand(found, facts)) return 'keep';
+  if (found && isPausedByHand(found)) return 'keep';
   if (note !== null) return found?.paused && found.note === note ? 'keep' : { note };
   return found?.paused ? 'unpause' : 'keep';
-}
-
-function pauseFacts({
-  wanted,
-  row,
-  pauseReason,
-}: {
-  wanted: WantedSchedule;
-  row: ScheduleRow | null;
-  pauseReason: string | null;
-}): PauseFacts {
-  return { enabled: wanted.enabled, wasEnabled: row?.enabled ?? null, pauseReason };
 }

@@ -93,11 +93,12 @@ export function createTemporalSchedules({
 
   const update = (options: ScheduleOptions, desired: DesiredSchedule, pause: PauseWish) =>
     change(desired.definition_id, (handle) =>
-      handle.update(({ state }) => ({
+      // A limit on the number of actions is nothing that a definition can declare: it is left out, and so ended.
+      handle.update(({ state: { paused, note } }) => ({
         spec: options.spec,
         action: options.action,
         policies: options.policies,
-        state: { ...state, ...stateOf(pause) },
+        state: { paused, ...(note === undefined ? {} : { note }), ...stateOf(pause) },
       })),
     );
 

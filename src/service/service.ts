@@ -169,7 +169,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     if (roles.includes('subscriber')) {
       parts.reconcilers = [
         createReconcile({ pool, workflows, startDispatch, metrics, logger }),
-        createAccountForTicks({ pool, temporalSchedules, metrics, logger }),
+        createAccountForTicks({ pool, temporalSchedules, workflows, metrics, logger }),
       ].map((pass) => startReconciler(pass, logger));
     }
   }

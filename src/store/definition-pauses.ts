@@ -48,3 +48,9 @@ export async function deletePause(db: Queryable, definitionId: string): Promise<
   ]);
   return rowCount === 1;
 }
+
+/** The ids of all paused definitions, those that are no longer declared among them. */
+export async function listPaused(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query('SELECT definition_id FROM definition_pauses ORDER BY 1');
+  return rows.map((row) => row.definition_id);
+}

@@ -48,8 +48,9 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
 
 /** Many at once. Those that are never started are looked at by the reconciler in this order. */
 export async function insertDispatches(db: Queryable, dispatches: NewDispatch[]): Promise<void> {
-  const rows = dispatches.map(({ dispatch_id, members }) => ({
+  const rows = dispatches.map(({ dispatch_id, members, due = false }) => ({
     dispatch_id,
+    due,
     run_ids: members.map((member) => member.run_id),
     definition_ids: members.map((member) => member.definition_id),
     definition_hashes: members.map((member) => member.definition_hash),
@@ -57,8 +58,9 @@ export async function insertDispatches(db: Queryable, dispatches: NewDispatch[])
   }));
   await db.query(
     `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, checked_at)
-     SELECT dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, clock_timestamp()
-       FROM jsonb_to_recordset($1) AS t (dispatch_id uuid, run_ids uuid[], definition_ids text[],
+     SELECT dispatch_id, run_ids, definition_ids, definition_hashes, event_uids,
+            CASE WHEN due THEN 'epoch' ELSE clock_timestamp() END
+       FROM jsonb_to_recordset($1) AS t (dispatch_id uuid, due boolean, run_ids uuid[], definition_ids text[],
                                         definition_hashes text[], event_uids uuid[])`,
     [JSON.stringify(rows)],
   );
@@ -119,8 +121,11 @@ export async function closeDispatch(db: Queryable, dispatchId: string): Promise<
   return rowCount === 1;
 }
 
+/** Of events. A backfill or a run by hand does not hold up what comes from NATS. */
 export async function countOpenDispatches(db: Queryable): Promise<number> {
-  const { rows } = await db.query('SELECT count(*) AS n FROM dispatches WHERE closed_at IS NULL');
+  const { rows } = await db.query(
+    'SELECT count(*) AS n FROM dispatches WHERE closed_at IS NULL AND event_uids[1] IS NOT NULL',
+  );
   return rows[0].n;
 }
 

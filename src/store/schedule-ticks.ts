@@ -116,34 +116,35 @@ export interface OpenTick {
   definition_id: string;
   scheduled_for: string;
   deadline: string;
-  /** A run that the schedule started earlier was still going when this was due. */
+  /** The tick before it that ran was still going when this was due, or had not begun yet: then Temporal came to both at once. */
   is_overlapped: boolean;
+  /** The tick before it that ran. */
+  admitted_before: string | null;
 }
 
 /**
  * The oldest ticks of a definition without an outcome, due before `before`. `toleranceMs`: a run ends a moment before
- * Temporal hears of it. The caller holds the schedule's row: nobody else decides about them meanwhile.
+ * Temporal hears of it.
  */
 export async function listOpenTicks(
   db: Queryable,
-  query: { definitionId: string; before: string; jitterMs: number; toleranceMs: number; limit: number },
+  query: { definitionId: string; before: string; toleranceMs: number; limit: number },
 ): Promise<OpenTick[]> {
   const { rows } = await db.query(
     `SELECT t.definition_id, t.scheduled_for, t.deadline,
             coalesce(r.started_at IS NOT NULL
-                     AND coalesce(r.finished_at, 'infinity') >= t.scheduled_for - make_interval(secs => $4), false)
-              AS is_overlapped
+                     AND coalesce(r.finished_at, 'infinity') >= t.scheduled_for - make_interval(secs => $3), false)
+              AS is_overlapped, before.scheduled_for AS admitted_before
        FROM schedule_ticks t
        LEFT JOIN LATERAL (
-         SELECT run_id FROM schedule_ticks
+         SELECT run_id, scheduled_for FROM schedule_ticks
           WHERE definition_id = t.definition_id AND workflow_started_at IS NOT NULL
             AND scheduled_for < t.scheduled_for
-            AND workflow_started_at <= t.scheduled_for + make_interval(secs => $3)
           ORDER BY scheduled_for DESC LIMIT 1) AS before ON true
        LEFT JOIN activity_runs r ON r.run_id = before.run_id
       WHERE t.definition_id = $1 AND t.outcome IS NULL AND t.scheduled_for < $2
-      ORDER BY t.scheduled_for LIMIT $5`,
-    [query.definitionId, query.before, query.jitterMs / 1000, query.toleranceMs / 1000, query.limit],
+      ORDER BY t.scheduled_for LIMIT $4`,
+    [query.definitionId, query.before, query.toleranceMs / 1000, query.limit],
   );
   return rows;
 }
@@ -156,13 +157,22 @@ export async function hasOpenTicks(db: Queryable, definitionId: string, before: 
   return rows.length > 0;
 }
 
-export async function countOpenTicks(db: Queryable, definitionId: string, before: string): Promise<number> {
+/** The newest tick whose workflow a worker took up; null before the first. */
+export async function readNewestAdmitted(db: Queryable, definitionId: string): Promise<string | null> {
   const { rows } = await db.query(
-    `SELECT count(*) AS n FROM schedule_ticks
-      WHERE definition_id = $1 AND outcome IS NULL AND scheduled_for < $2`,
-    [definitionId, before],
+    `SELECT scheduled_for FROM schedule_ticks
+      WHERE definition_id = $1 AND workflow_started_at IS NOT NULL ORDER BY scheduled_for DESC LIMIT 1`,
+    [definitionId],
   );
-  return rows[0].n;
+  return rows[0]?.scheduled_for ?? null;
+}
+
+/** Of a grid that is no more. */
+export async function deleteOpenTicks(db: Queryable, definitionId: string, after: string): Promise<void> {
+  await db.query(
+    'DELETE FROM schedule_ticks WHERE definition_id = $1 AND outcome IS NULL AND scheduled_for > $2',
+    [definitionId, after],
+  );
 }
 
 export interface TickOutcomeOf {
@@ -172,13 +182,16 @@ export interface TickOutcomeOf {
   reason: string;
 }
 
-export async function closeTicks(db: Queryable, ticks: TickOutcomeOf[]): Promise<void> {
-  await db.query(
+/** Returns the outcomes of those that were open until now. */
+export async function closeTicks(db: Queryable, ticks: TickOutcomeOf[]): Promise<TickOutcome[]> {
+  const { rows } = await db.query(
     `UPDATE schedule_ticks AS t SET outcome = o.outcome, reason = o.reason
        FROM jsonb_to_recordset($1) AS o (definition_id text, scheduled_for timestamptz, outcome text, reason text)
-      WHERE t.definition_id = o.definition_id AND t.scheduled_for = o.scheduled_for AND t.outcome IS NULL`,
+      WHERE t.definition_id = o.definition_id AND t.scheduled_for = o.scheduled_for AND t.outcome IS NULL
+     RETURNING t.outcome`,
     [JSON.stringify(ticks)],
   );
+  return rows.map((row) => row.outcome);
 }
 
 /** Of definitions that have no schedule any more: what has not started by its deadline never will. Returns their definitions. */

@@ -11,9 +11,12 @@ export interface ScheduleRow {
   /** As `describe` gave it right after it was applied. */
   described: Json;
   recorded_until: string;
+  /** Why it is paused where somebody did that in Temporal, as seen last. */
+  paused_by_hand: string | null;
 }
 
-const COLUMNS = 'definition_id, definition_hash, schedule, enabled, described, recorded_until';
+const APPLIED = 'definition_id, definition_hash, schedule, enabled, described, recorded_until';
+const COLUMNS = `${APPLIED}, paused_by_hand`;
 
 export async function listSchedules(db: Queryable): Promise<ScheduleRow[]> {
   const { rows } = await db.query(`SELECT ${COLUMNS} FROM schedules ORDER BY definition_id`);
@@ -37,9 +40,9 @@ export async function tryLockSchedule(db: Queryable, definitionId: string): Prom
   return rows[0] ?? null;
 }
 
-export async function upsertSchedule(db: Queryable, row: ScheduleRow): Promise<void> {
+export async function upsertSchedule(db: Queryable, row: Omit<ScheduleRow, 'paused_by_hand'>): Promise<void> {
   await db.query(
-    `INSERT INTO schedules (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)
+    `INSERT INTO schedules (${APPLIED}) VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (definition_id) DO UPDATE
        SET definition_hash = $2, schedule = $3, enabled = $4, described = $5, recorded_until = $6, applied_at = now()`,
     [
@@ -55,6 +58,26 @@ export async function upsertSchedule(db: Queryable, row: ScheduleRow): Promise<v
 
 export async function deleteSchedule(db: Queryable, definitionId: string): Promise<void> {
   await db.query('DELETE FROM schedules WHERE definition_id = $1', [definitionId]);
+}
+
+/** Of those that somebody paused in Temporal: the reason, by definition. */
+export async function readPausesByHand(db: Queryable): Promise<Map<string, string>> {
+  const { rows } = await db.query(
+    'SELECT definition_id, paused_by_hand FROM schedules WHERE paused_by_hand IS NOT NULL',
+  );
+  return new Map(rows.map((row) => [row.definition_id, row.paused_by_hand]));
+}
+
+export async function notePauseByHand(
+  db: Queryable,
+  definitionId: string,
+  reason: string | null,
+): Promise<void> {
+  await db.query(
+    `UPDATE schedules SET paused_by_hand = $2
+      WHERE definition_id = $1 AND paused_by_hand IS DISTINCT FROM $2`,
+    [definitionId, reason],
+  );
 }
 
 export async function advanceRecordedUntil(

@@ -230,7 +230,7 @@ test('API and CLI give the same plan, apply it and find nothing more to do', asy
   expect(plan).toMatchObject({ status: 200, body: { changes: [{ action: 'create' }], errors: [] } });
   const told = await captureCli(['definitions', 'plan'], { apiAddress });
   expect(told.exitCode).toBe(0);
-  expect(told.out).toMatch(new RegExp(`create +${id}\\n +next \\d{4}-.* \\+05:30 Asia/Kolkata\\n`));
+  expect(told.out).toMatch(new RegExp(`create +${id}\\n +next \\d{4}-.*\\+05:30 Asia/Kolkata\\n`));
   const asJson = await captureCli(['definitions', 'plan', '--json'], { apiAddress });
   expect(JSON.parse(asJson.out).changes).toMatchObject([{ definition_id: id, action: 'create' }]);
 

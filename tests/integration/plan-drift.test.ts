@@ -99,14 +99,14 @@ test('an update does not end a pause that our API made', async () => {
     "INSERT INTO definition_pauses (definition_id, reason) VALUES ($1, 'moving house')",
     [id],
   );
-  await setting.schedule(id).pause('activity-core: moving house');
+  await setting.schedule(id).pause('activity-core: paused: moving house');
   expect(await setting.planned()).toEqual([]);
   await setting.declare(id, hourly({ cron: '50 * * * *' }));
   expect(setting.changeOf(await setting.plan(), id)).toMatchObject({ action: 'update', next_fire_times: [] });
   await setting.apply();
   expect((await setting.describe(id)).state).toMatchObject({
     paused: true,
-    note: 'activity-core: moving house',
+    note: 'activity-core: paused: moving house',
   });
 
   await setting.schedule(id).unpause('by mistake');
@@ -118,13 +118,29 @@ test('an update does not end a pause that our API made', async () => {
   expect((await setting.describe(id)).state.paused).toBe(true);
 });
 
-test('a limit that was set by hand on the number of actions survives an update', async () => {
+test('a limit that was set by hand on the number of actions is drift, and an apply ends it', async () => {
   await using setting = await open();
   const id = await applied(setting, 'limited');
   await setting
     .schedule(id)
-    .update((previous) => ({ ...previous, state: { ...previous.state, remainingActions: 7 } }));
-  await setting.declare(id, hourly({ cron: '5 * * * *' }));
+    .update((previous) => ({ ...previous, state: { ...previous.state, remainingActions: 0 } }));
+  expect(setting.changeOf(await setting.plan(), id)).toMatchObject({
+    action: 'drift',
+    fields: [{ path: 'temporal.remaining_actions', from: 0, to: null }],
+  });
   await setting.apply();
-  expect((await setting.describe(id)).state.remainingActions).toBe(7);
+  expect((await setting.describe(id)).state.remainingActions).toBeUndefined();
+  expect(await setting.planned()).toEqual([]);
+});
+
+test('a pause of ours whose transaction did not commit is ended by the next apply', async () => {
+  await using setting = await open();
+  const id = await applied(setting, 'left-behind');
+  await setting.schedule(id).pause('activity-core: paused: never recorded');
+  expect(setting.changeOf(await setting.plan(), id)).toMatchObject({
+    action: 'drift',
+    fields: [{ path: 'paused', from: true, to: false }],
+  });
+  await setting.apply();
+  expect((await setting.describe(id)).state.paused).toBe(false);
 });

@@ -100,7 +100,7 @@ async function runRemote(api: TestApi, scheduledMs: number): Promise<void> {
   };
   const [dispatch_id = ''] = api.started;
   expect(await new MockActivityEnvironment().run(createPrepare(deps), { dispatch_id })).toBe('remote');
-  const info = { scheduledTimestampMs: Date.now() - scheduledMs };
+  const info = { attempt: 3, scheduledTimestampMs: Date.now() - scheduledMs };
   await new MockActivityEnvironment(info).run(createPrepareRemote(deps), { dispatch_id });
 }
 

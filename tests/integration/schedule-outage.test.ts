@@ -15,6 +15,7 @@ beforeAll(async () => {
   path = await createSchedulePath(inject('servers'), {
     patient: scheduled('patient', 'every: 2s, overlap: buffer_all, catchup_window: 1h'),
     impatient: scheduled('impatient', 'every: 2s, overlap: buffer_all, catchup_window: 10s'),
+    'catching-up': scheduled('catching-up', 'every: 2s, overlap: skip, catchup_window: 1h'),
     skipping: scheduled('skipping', 'every: 2s, overlap: skip, catchup_window: 1h'),
   });
 });
@@ -56,6 +57,8 @@ test('ticks that were due while Temporal was away run inside their catch-up wind
   await path.own.restart('temporal');
 
   expect(new Set(await outcomes('patient', from, to))).toEqual(new Set(['fired']));
+  const catchingUp = new Set(await outcomes('catching-up', from, to));
+  expect(catchingUp).toEqual(new Set(['fired', 'overlapped']));
   const impatient = await outcomes('impatient', from, to);
   expect(impatient).toContain('missed');
   expect(impatient.at(-1)).toBe('fired');

@@ -91,6 +91,27 @@ test('a tick that was due while the definition was paused is paused, and resumin
   );
 });
 
+test('a pause that somebody made in Temporal is shown, pauses ticks, and ends with a resume', async () => {
+  await path.scheduleOf(ID).pause('moving house');
+  const shown = await until('the definition is shown as paused', async () => {
+    const answer = await get<{ paused: boolean; pause_reason: string; next_run: string | null }>(
+      service.url,
+      `/definitions/${ID}`,
+    );
+    return answer.paused ? answer : null;
+  });
+  expect(shown).toMatchObject({ pause_reason: 'by hand in Temporal: moving house', next_run: null });
+  const paused = await until('a tick is paused', async () =>
+    (await path.ticks(ID)).find(({ reason }) => reason === 'moving house'),
+  );
+  expect(paused.outcome).toBe('paused');
+  await post(service.url, `/definitions/${ID}/resume`, { reason: 'moved' });
+  await until('a later tick fired', async () =>
+    (await firedTicks()).some(({ scheduled_for }) => scheduled_for > paused.scheduled_for),
+  );
+  expect(await get(service.url, `/definitions/${ID}`)).toMatchObject({ paused: false, pause_reason: null });
+});
+
 test('a service that is killed while ticks fire leaves each tick with one outcome', async () => {
   const fired = (await firedTicks()).length;
   for (let kills = 1; kills <= 3; kills += 1) {

@@ -80,7 +80,13 @@ describe('out of step', () => {
         definition_id: 'orient',
         definition: hourly('15 * * * *'),
         mend: {
-          repository: { file: 'a/.kaizen/schedule.yml', agent: 'coach', cron: '15 * * * *', timezone: 'UTC' },
+          repository: {
+            file: 'a/.kaizen/schedule.yml',
+            agent: 'coach',
+            cron: '15 * * * *',
+            timezone: 'UTC',
+            changes: null,
+          },
           definition: { file: 'definitions/orient.yaml', cron: '20 * * * *', timezone: 'UTC' },
         },
       },
@@ -96,11 +102,47 @@ describe('out of step', () => {
     expect(findings).toMatchObject([{ relation: 'partly', first_missed }]);
   });
 
-  test('where repositories do not agree on one cron, only they can be mended', () => {
+  test('where no cron of the repositories suits all, only they can be mended, and all crons are told', () => {
     const entries = [entry('a', '20 * * * *'), entry('b', '15 * * * *'), entry('c', null)];
-    const { in_step, findings } = align(source(hourly('15 * * * *'), entries));
+    const { in_step, findings, definitions } = align(source(hourly('15 * * * *'), entries));
     expect(in_step).toBe(2);
     expect(outOfStep(findings).map(({ repo, mend }) => [repo, mend.definition])).toEqual([['a', null]]);
+    const wanted = ['20 * * * *', '15 * * * *'].map((cron) => ({ cron, timezone: 'UTC' }));
+    expect(definitions).toMatchObject([{ wanted }]);
+  });
+
+  test.each([
+    [
+      'that of one which fires more often',
+      hourly('15 * * * *'),
+      [entry('a', '15,45 * * * *'), entry('b', '15 6 * * *', { timezone: 'Europe/Berlin' })],
+      { cron: '15,45 * * * *', timezone: 'UTC' },
+    ],
+    [
+      "in the definition's time zone",
+      hourly('15 * * * *'),
+      [entry('a', '20 * * * *', { timezone: 'Europe/Berlin' })],
+      { cron: '20 * * * *', timezone: 'UTC' },
+    ],
+    [
+      'in the time zone of the repositories, where only that suits',
+      hourly('15 * * * *'),
+      [entry('a', '20 6 * * *', { timezone: 'Europe/Berlin' }), entry('b', null)],
+      { cron: '20 6 * * *', timezone: 'Europe/Berlin' },
+    ],
+  ])('a cron of the repositories is proposed where it suits all: %s', (_what, schedule, entries, mend) => {
+    const { findings } = align(source(schedule, entries));
+    const definition = { file: 'definitions/orient.yaml', ...mend };
+    expect(findings).toMatchObject([{ repo: 'a', mend: { definition } }]);
+  });
+
+  test("a cron for the definition suits its other sources' repositories too", () => {
+    const [coach, scribe] = [entry('a', '20 * * * *'), entry('a', '15 * * * *', { agent: 'scribe' })];
+    const { findings } = align(
+      source(hourly('15 * * * *'), [coach, scribe]),
+      source(hourly('15 * * * *'), [coach, scribe], { bind_to: 'context.others', agents: ['scribe'] }),
+    );
+    expect(outOfStep(findings).map(({ mend }) => mend.definition)).toEqual([null]);
   });
 
   test.each([
@@ -114,11 +156,19 @@ describe('out of step', () => {
       'Europe/Berlin',
     ],
     [
-      "in a zone of half hours it is the definition's zone",
+      'also in a zone of half hours, with the minute that the definition has there',
       '0 6 * * *',
       'Asia/Kolkata',
       hourly('0 * * * *'),
-      '0 6 * * *',
+      '30 6 * * *',
+      'Asia/Kolkata',
+    ],
+    [
+      'as many minutes as it has, where the definition has as many',
+      '5,35 * * * *',
+      'UTC',
+      hourly('*/15 * * * *'),
+      '0,30 * * * *',
       'UTC',
     ],
     [
@@ -130,16 +180,73 @@ describe('out of step', () => {
       'UTC',
     ],
     [
-      'under an interval the cron is left out',
+      'under an interval that no cron is in step with, it is left out',
       '7 * * * *',
       'UTC',
-      { cron: null, every: '1h', timezone: 'UTC' },
+      { cron: null, every: '7m', timezone: 'UTC' },
       null,
+      'UTC',
+    ],
+    [
+      'under an interval of hours it is the minute of the interval',
+      '7 6 * * *',
+      'UTC',
+      { cron: null, every: '1h', timezone: 'UTC' },
+      '0 6 * * *',
       'UTC',
     ],
   ])('the mended cron: %s', (_what, cron, timezone, schedule, mended, zone) => {
     const { findings } = align(source(schedule, [entry('a', cron, { timezone })]));
     expect(outOfStep(findings)[0]?.mend.repository).toMatchObject({ cron: mended, timezone: zone });
+  });
+
+  const every = (interval: string): Clock => ({ cron: null, every: interval, timezone: 'UTC' });
+  test.each([
+    ['another minute', '20 6 * * *', 'UTC', hourly('15 * * * *'), '15 6 * * *', null],
+    [
+      'another hour',
+      '0 6 * * *',
+      'UTC',
+      hourly('0 5 * * *'),
+      '0 5 * * *',
+      'this changes 06:00 UTC to 05:00 UTC',
+    ],
+    [
+      'the nearest hour of several',
+      '20 7 * * 1',
+      'UTC',
+      hourly('15 */6 * * *'),
+      '15 6 * * 1',
+      'this changes 07:20 UTC to 06:15 UTC',
+    ],
+    [
+      'another zone',
+      '30 6 * * *',
+      'Australia/Lord_Howe',
+      hourly('0 * * * *'),
+      '0 19 * * *',
+      'this changes 06:30 Australia/Lord_Howe to 19:00 UTC',
+    ],
+    [
+      'fewer runs',
+      '15,45 * * * *',
+      'UTC',
+      hourly('15 * * * *'),
+      '15 * * * *',
+      'this makes it due half as often',
+    ],
+    ['more runs', '7 * * * *', 'UTC', every('7m'), null, 'this makes it due 9 times as often'],
+    [
+      'other days',
+      '0 6 * * 1',
+      'UTC',
+      hourly('0 6 * * 2'),
+      '0 6 * * 2',
+      'this changes the times at which it is due',
+    ],
+  ])('what a mend changes is told: %s', (_what, cron, timezone, schedule, mended, changes) => {
+    const { findings } = align(source(schedule, [entry('a', cron, { timezone })]));
+    expect(outOfStep(findings)[0]?.mend.repository).toMatchObject({ cron: mended, changes });
   });
 });
 

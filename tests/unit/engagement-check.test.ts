@@ -61,7 +61,7 @@ describe('the shipped definitions', () => {
   definition    15 * * * * UTC
   first missed  2026-11-20T08:20:00Z: the repository is due, the definition does not run
   mend          in pilot-b/.kaizen/schedule.yml, agent coach: set the cron to "15 * * * *" (timezone UTC)
-  or            no cron of the definition suits all: the repositories that it serves do not agree`);
+  or            none of the repositories' crons suits all; the definition would have to fire at each of these: 15 * * * * UTC, 20 * * * * UTC`);
     expect(out).toMatch(/^4 schedules in step, 1 finding to mend$/m);
   });
 
@@ -75,6 +75,18 @@ describe('the shipped definitions', () => {
     expect(out).toContain(
       'in definitions/hourly-coach-orientation.yaml: set trigger.schedule.cron to "20 6 * * *" (timezone Europe/Berlin)',
     );
+  });
+
+  test('a cron of one repository that suits all is proposed, and what the other mend would change is told', async () => {
+    await schedule('pilot-b', '{ agent: coach, cadence: daily, cron: "15,45 * * * *" }');
+    await schedule(
+      'pilot-c',
+      '{ agent: coach, cadence: daily, cron: "15 6 * * *", timezone: Europe/Berlin }',
+    );
+    const { exitCode, out } = await check();
+    expect(exitCode).toBe(1);
+    expect(out).toContain('set the cron to "15 * * * *" (timezone UTC); this makes it due half as often');
+    expect(out).toContain('set trigger.schedule.cron to "15,45 * * * *" (timezone UTC)');
   });
 
   test('a skipped repository is told with its reason and what to do', async () => {
@@ -130,10 +142,19 @@ describe('which definitions are looked at', () => {
     expect(out).not.toMatch(/disabled|by-hand/);
   });
 
-  test('without any there is nothing to compare', async () => {
-    await using definitions = await definitionFolder({});
+  test('without any that discovers repositories there is nothing to compare', async () => {
+    await using definitions = await definitionFolder({
+      'disabled.yaml': `enabled: false\n${definition('disabled', 'every: 1h', '{ cadence: daily }')}`,
+    });
     const { exitCode, out } = await check([], { DEFINITIONS_DIR: definitions.path });
     expect({ exitCode, out }).toEqual({ exitCode: 0, out: expect.stringContaining('nothing to compare') });
+  });
+
+  test('a folder without definitions ends with 2, and what to set', async () => {
+    await using definitions = await definitionFolder({});
+    const { exitCode, out, err } = await check([], { DEFINITIONS_DIR: definitions.path });
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
+    expect(err).toMatch(/^error: the folder .* has no definitions, .*; set DEFINITIONS_DIR to the folder/);
   });
 
   test.each([[[]], [['--json']]])(

@@ -1,7 +1,9 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { compileDefinition } from '../../src/core/compile.ts';
+import { checkShape } from '../../src/core/shape.ts';
 import { loadDefinitions } from '../../src/definitions/load.ts';
+import { createDiscoverKaizenScheduledRepos } from '../../src/resolvers/discover-kaizen-scheduled-repos.ts';
 import { contextTypesOf, createResolvers } from '../../src/resolvers/registry.ts';
 import { resolveContext } from '../../src/resolvers/resolve-context.ts';
 import { PILOT, type ReposRoot, reposRoot, rosterOf, SCHEDULE, scheduleOf } from './repos-root.ts';
@@ -124,6 +126,15 @@ test('other cadences, other agents and disabled entries are simply not there', a
   expect(brief(await root.discover({ cadence: 'weekly' }))).toEqual(['a/coach']);
   expect(brief(await root.discover({ agents: ['scribe', 'coach'] }))).toEqual(['a/scribe']);
   expect(await root.discover({ cadence: 'monthly' })).toMatchObject({ entries: [], skipped: [] });
+});
+
+test('the agents of a definition stand there once each', () => {
+  const { params } = createDiscoverKaizenScheduledRepos({});
+  expect(checkShape(params, { cadence: 'daily', agents: ['coach', 'scribe'] })).toMatchObject({ ok: true });
+  expect(checkShape(params, { cadence: 'daily', agents: ['coach', 'scribe', 'coach'] })).toEqual({
+    ok: false,
+    problems: [{ path: ['agents', 2], at: 'value', message: 'the agent `coach` stands here a second time' }],
+  });
 });
 
 test.each([

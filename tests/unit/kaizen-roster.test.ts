@@ -8,6 +8,7 @@ import { PILOT, type ReposRoot, reposRoot, rosterOf, SCHEDULE } from './repos-ro
 
 interface Hub extends AsyncDisposable {
   client: StateHubClient;
+  url: string;
   /** Method, URL and authorization of each request. */
   asked: string[];
 }
@@ -23,6 +24,7 @@ async function stateHub(answer: RequestListener, timeoutMs?: number): Promise<Hu
   const url = `http://127.0.0.1:${port}`;
   return {
     client: createStateHubClient({ url, token: 'hub-secret', ...(timeoutMs ? { timeoutMs } : {}) }),
+    url,
     asked,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -84,7 +86,8 @@ test.each([
   ['401', answering(401, ''), false, 'it answered 401; set a valid STATE_HUB_TOKEN'],
   ['403', answering(403, ''), false, 'it answered 403; set a valid STATE_HUB_TOKEN'],
   ['400', answering(400, ''), false, 'it answered 400'],
-  ['no JSON', answering(200, '<html>'), true, 'the answer cannot be read'],
+  ['no JSON', answering(200, '<html>'), true, 'the answer cannot be read (it is not JSON'],
+  ['a status that has no answer', answering(204, ''), true, 'it answered 204'],
   ['a path that is no text', answering(200, { roster_path: 5 }), true, 'roster_path'],
   ['a list', answering(200, []), true, 'the answer cannot be read'],
   ['two megabytes', answering(200, '9'.repeat(2e6)), true, 'more than 1 MiB'],
@@ -99,6 +102,21 @@ test.each([
     message: expect.stringContaining(message),
   });
   await expect(failing).rejects.not.toMatchObject({ message: expect.stringContaining('hub-secret') });
+});
+
+test.each([301, 302, 307, 308])('a redirect (%i) of State Hub is told, and not followed', async (status) => {
+  await using root = await rosters();
+  await using elsewhere = await stateHub(answering(200, { roster_path: 'b.yaml' }));
+  await using hub = await stateHub((_request, response) => {
+    response.writeHead(status, { location: `${elsewhere.url}/engagements/coulomb-loop` }).end();
+  });
+  await expect(root.discover(slug, { stateHub: hub.client })).rejects.toMatchObject({
+    retryable: false,
+    message: expect.stringContaining(
+      `it answered ${status}, a redirect, which is not followed; set STATE_HUB_URL`,
+    ),
+  });
+  expect(elsewhere.asked).toEqual([]);
 });
 
 test('a State Hub that does not answer, or is not there, may be asked again', async () => {
@@ -141,17 +159,17 @@ test.each([
   ['by an absolute path outside the root', '/etc/hostname', 'leads out of KAIZEN_REPOS_ROOT'],
   ['by a link out of the root', 'link.yaml', 'leads out of KAIZEN_REPOS_ROOT'],
   ['that is broken', 'broken.yaml', 'is malformed: broken.yaml:'],
-  [
-    'without a path',
-    'pathless.yaml',
-    'is malformed: pathless.yaml:3:5 repos[0].path: missing required field',
-  ],
+  ['with repos twice', 'twice.yaml', 'is malformed: twice.yaml:2:1 repos: the key `repos` stands here'],
+  ['whose repos are no list', 'mapping.yaml', 'is malformed: mapping.yaml:1:8 repos: expected a list'],
+  ['of too many values', 'values.yaml', 'more than 50000 values'],
   ['without repos', 'empty.yaml', 'missing required field `repos`'],
   ['of another engagement', 'other.yaml', 'engagement `ohm-loop`; engagement_slug asks for `coulomb-loop`'],
 ])('a roster %s fails the resolver for good', async (_what, roster_path, message) => {
   await using root = await reposRoot({
     'broken.yaml': 'repos: [\n',
-    'pathless.yaml': 'engagement: x\nrepos:\n  - { slug: a }\n',
+    'twice.yaml': 'repos: []\nrepos: []\n',
+    'mapping.yaml': 'repos: { a: b }\n',
+    'values.yaml': `repos:\n${'  - { slug: a, path: a }\n'.repeat(17_000)}`,
     'empty.yaml': 'engagement: coulomb-loop\n',
     'other.yaml': rosterOf({}, 'ohm-loop').replace('repos:', 'repos: []'),
   });

@@ -46,6 +46,11 @@ test.each([
   ],
   ['an unknown field of an entry', entry('agent: a, cadence: daily, corn: x'), 'did you mean `cron`?'],
   ['another version', 'version: 2\nschedules: []\n', ':1:10 version: expected `1`'],
+  [
+    'a version that is a text',
+    'version: "1"\nschedules: []\n',
+    ':1:10 version: expected the number 1, found the text `1`',
+  ],
   ['no version', 'schedules: []\n', 'missing required field `version`'],
   ['no schedules', 'version: 1\n', 'missing required field `schedules`'],
   ['no cadence', entry('agent: a'), 'missing required field `cadence`'],
@@ -58,6 +63,17 @@ test.each([
   ],
   ['a bad cron in a disabled entry', entry('agent: a, cadence: daily, enabled: false, cron: x'), 'cron'],
   ['an agent that is no text', entry('agent: 5, cadence: daily'), 'schedules[0].agent: expected a text'],
+  [
+    'an agent that leads up',
+    entry('agent: ../x, cadence: daily'),
+    'expected letters, digits, `.`, `_` and `-`',
+  ],
+  [
+    'an agent of two lines',
+    entry('agent: "a\\nb", cadence: daily'),
+    ':3:14 schedules[0].agent: expected letters',
+  ],
+  ['an agent of 101 characters', entry(`agent: ${'a'.repeat(101)}, cadence: daily`), 'at most 100'],
   [
     'an agent that stands twice',
     scheduleOf('{ agent: coach, cadence: daily }', '{ agent: coach, cadence: daily, cron: "0 6 * * *" }'),
@@ -150,6 +166,52 @@ test('a slug that the roster names twice is skipped the second time', async () =
   expect(found.skipped).toEqual([
     { repo: 'a', reason: 'malformed: the roster names the slug `a` a second time' },
   ]);
+});
+
+test.each([
+  ['a path with U+0000', '{ slug: a, path: "b\\0" }', 'a', '3:22 repos[0].path: this text holds U+0000'],
+  [
+    'a path that is too long',
+    `{ slug: a, path: ${'p'.repeat(4097)} }`,
+    'a',
+    '3:22 repos[0].path: expected at most 4096',
+  ],
+  ['no path', '{ slug: a }', 'a', '3:5 repos[0].path: missing required field `path`'],
+  ['an empty slug', '{ slug: "", path: a }', 'repos[0]', '3:13 repos[0].slug: expected letters'],
+  ['a slug that leads up', '{ slug: ../x, path: a }', 'repos[0]', '3:13 repos[0].slug: expected letters'],
+  ['a slug of two lines', '{ slug: "a\\nb", path: a }', 'repos[0]', '3:13 repos[0].slug: expected letters'],
+  ['a slug of 101 characters', `{ slug: ${'s'.repeat(101)}, path: a }`, 'repos[0]', 'at most 100'],
+  ['a slug that is a number', '{ slug: 5, path: a }', 'repos[0]', '3:13 repos[0].slug: expected a text'],
+  [
+    'a slug that is a huge number',
+    `{ slug: ${'9'.repeat(30)}, path: a }`,
+    'repos[0]',
+    'too large to be kept',
+  ],
+  [
+    'a slug that stands twice',
+    '{ slug: a, slug: b, path: a }',
+    'a',
+    'the key `slug` stands here a second time',
+  ],
+  ['a text', 'just-a-name', 'repos[0]', '3:5 repos[0]: expected a mapping, found the text `just-a-name`'],
+  ['nothing', '', 'repos[0]', 'repos[0]: expected a mapping'],
+])('an entry of the roster with %s is skipped, and the others go on', async (_what, line, repo, message) => {
+  await using root = await reposRoot({ [`good/${SCHEDULE}`]: PILOT });
+  await root.write('roster.yaml', `other: 1\nrepos:\n  - ${line}\n  - { slug: good, path: good }\n`);
+  const found = await root.discover({ roster_path: 'roster.yaml' });
+  expect(found).toMatchObject({ repos_scanned: 2, entries: [{ repo: 'good' }, { repo: 'good' }] });
+  expect(found.skipped).toEqual([{ repo, reason: expect.stringContaining(message) }]);
+  expect(found.skipped[0]?.reason).toMatch(/^malformed: roster\.yaml:3:\d+ /);
+});
+
+test('a hundred bad entries of the roster are a hundred skipped ones', async () => {
+  await using root = await reposRoot({ [`good/${SCHEDULE}`]: PILOT });
+  const bad = '  - { slug: a, path: "\\0" }\n'.repeat(100);
+  await root.write('roster.yaml', `repos:\n${bad}  - { slug: good, path: good }\n`);
+  const found = await root.discover({ roster_path: 'roster.yaml' });
+  expect(found).toMatchObject({ repos_scanned: 101, entries: [{ repo: 'good' }, { repo: 'good' }] });
+  expect(found.skipped).toHaveLength(100);
 });
 
 const NOT_A_FILE = 'unreadable: .kaizen/schedule.yml is not a regular file';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { zonedTime } from '../../src/cli/zoned-time.ts';
+import { zonedTime } from '../../src/cli/time.ts';
 import { compileDefinition } from '../../src/core/compile.ts';
 import { definitionSchema } from '../../src/core/definition.ts';
 import { contentSha256 } from '../../src/core/document.ts';
@@ -45,6 +45,7 @@ const NOTHING = {
   schedules: new Map(),
   found: new Map(),
   orphans: new Set<string>(),
+  paused: new Set<string>(),
 };
 
 function fireTimes(schedule: object, now: string, fields: object = {}): string[] | undefined {
@@ -63,8 +64,8 @@ describe('next fire times', () => {
       '2026-04-01T04:30:00Z',
     ]);
     expect(times.slice(0, 2).map((time) => zonedTime(time, 'Europe/Berlin'))).toEqual([
-      '2026-03-28 06:30:00 +01:00 Europe/Berlin',
-      '2026-03-29 06:30:00 +02:00 Europe/Berlin',
+      '2026-03-28 06:30:00+01:00 Europe/Berlin',
+      '2026-03-29 06:30:00+02:00 Europe/Berlin',
     ]);
   });
 
@@ -87,9 +88,9 @@ describe('next fire times', () => {
 
 describe('what is told of times', () => {
   test.each([
-    ['UTC', '2026-10-25 00:30:00 +00:00 UTC'],
-    ['America/New_York', '2026-10-24 20:30:00 -04:00 America/New_York'],
-    ['Asia/Kathmandu', '2026-10-25 06:15:00 +05:45 Asia/Kathmandu'],
+    ['UTC', '2026-10-25 00:30:00+00:00 UTC'],
+    ['America/New_York', '2026-10-24 20:30:00-04:00 America/New_York'],
+    ['Asia/Kathmandu', '2026-10-25 06:15:00+05:45 Asia/Kathmandu'],
   ])('in %s', (timezone, told) => {
     expect(zonedTime('2026-10-25T00:30:00Z', timezone)).toBe(told);
   });

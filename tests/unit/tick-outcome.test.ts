@@ -27,7 +27,10 @@ function verdict(
     overlap?: ScheduleTrigger['overlap'];
     isDrifted?: boolean;
     isOverlapped?: boolean;
-    mayBeBuffered?: boolean;
+    newestAdmitted?: string;
+    pause?: { reason: string; paused_at: string };
+    endedPause?: { reason: string; ended_by: string };
+    jitterMs?: number;
   } = {},
 ) {
   const circumstances: Circumstances = {
@@ -39,16 +42,19 @@ function verdict(
       catchup_window: '10m',
       jitter: '0s',
     },
-    jitterMs: 0,
+    jitterMs: change.jitterMs ?? 0,
     described: change.described === undefined ? described() : change.described,
     isDrifted: change.isDrifted ?? false,
-    mayBeBuffered: change.mayBeBuffered ?? false,
+    newestAdmitted: change.newestAdmitted ?? null,
+    pause: change.pause ?? null,
+    endedPause: change.endedPause ?? null,
   };
   const tick = {
     definition_id: 'hourly',
     scheduled_for: after(0),
     deadline: after(10 * MINUTE),
     is_overlapped: change.isOverlapped ?? false,
+    admitted_before: null,
   };
   return outcomeOf(tick, circumstances)?.outcome ?? null;
 }
@@ -57,9 +63,15 @@ const WITHIN = MINUTE;
 const OVER = 11 * MINUTE;
 const notYet = described({ next_action_times: [after(0)] });
 
-test('a tick that Temporal has dealt with and did not start was overlapped', () => {
-  expect(verdict(WITHIN)).toBe('overlapped');
-  expect(verdict(WITHIN, { overlap: 'buffer_one' })).toBe('overlapped');
+test('a tick that Temporal dropped while the run before it was going is overlapped at once', () => {
+  expect(verdict(WITHIN, { isOverlapped: true })).toBe('overlapped');
+  expect(verdict(WITHIN, { isOverlapped: true, overlap: 'buffer_one' })).toBe('overlapped');
+  expect(verdict(WITHIN, { described: described({ running: [after(-60 * MINUTE)] }) })).toBe('overlapped');
+});
+
+test('a tick without a run before it is not called overlapped: it may still start, and is missed in the end', () => {
+  expect(verdict(WITHIN)).toBeNull();
+  expect(verdict(OVER)).toBe('missed');
 });
 
 test('a tick that Temporal has not dealt with yet may still start within its window', () => {
@@ -92,12 +104,27 @@ test('a tick whose workflow was ended before a worker took it up is missed', () 
   expect(verdict(OVER, { described: ended })).toBe('missed');
 });
 
-test('a tick that may stand in the buffer waits there, however long', () => {
+test('a tick later than the newest that a worker took up may stand in the buffer, however long', () => {
   const buffering = described({ buffered: 1, running: [after(-60 * MINUTE)] });
-  expect(verdict(OVER, { described: buffering, overlap: 'buffer_all', mayBeBuffered: true })).toBeNull();
-  expect(verdict(WITHIN, { described: buffering, overlap: 'buffer_one', mayBeBuffered: true })).toBeNull();
-  expect(verdict(WITHIN, { described: buffering, overlap: 'buffer_one' })).toBe('overlapped');
-  expect(verdict(OVER, { described: buffering, overlap: 'buffer_all' })).toBe('missed');
+  const before = { described: buffering, newestAdmitted: after(-60 * MINUTE) };
+  expect(verdict(OVER, { ...before, overlap: 'buffer_all' })).toBeNull();
+  expect(verdict(WITHIN, { ...before, overlap: 'buffer_one' })).toBeNull();
+  expect(verdict(OVER, { described: buffering, overlap: 'buffer_all' })).toBeNull();
+});
+
+test('a tick earlier than the newest that a worker took up stands in no buffer', () => {
+  const buffering = described({ buffered: 1, running: [after(60 * MINUTE)] });
+  const passed = { described: buffering, newestAdmitted: after(60 * MINUTE) };
+  expect(verdict(OVER, { ...passed, overlap: 'buffer_all' })).toBe('missed');
+  expect(verdict(OVER, { ...passed, overlap: 'buffer_one', isOverlapped: true })).toBe('overlapped');
+});
+
+test('a tick that was due before our own pause is not paused, and one whose jittered start fell into it is', () => {
+  const ours = described({ paused: true, note: 'activity-core: paused: maintenance' });
+  const pause = { reason: 'maintenance', paused_at: after(1000) };
+  expect(verdict(OVER, { described: ours, pause })).toBe('missed');
+  expect(verdict(WITHIN, { described: ours, pause, isOverlapped: true })).toBe('overlapped');
+  expect(verdict(OVER, { described: ours, pause, jitterMs: 5000 })).toBe('paused');
 });
 
 test('a tick that was due while somebody had paused the schedule in Temporal is paused', () => {
@@ -106,7 +133,7 @@ test('a tick that was due while somebody had paused the schedule in Temporal is 
   expect(verdict(OVER, { described: paused })).toBe('paused');
 });
 
-test('nothing is concluded within the window from a schedule that was changed by hand', () => {
+test('a tick of a schedule that was changed by hand is missed at the end of its window', () => {
   expect(verdict(WITHIN, { isDrifted: true })).toBeNull();
   expect(verdict(OVER, { isDrifted: true })).toBe('missed');
 });
@@ -114,4 +141,10 @@ test('nothing is concluded within the window from a schedule that was changed by
 test('a tick of a schedule that is not in Temporal is missed when its window is over', () => {
   expect(verdict(WITHIN, { described: null })).toBeNull();
   expect(verdict(OVER, { described: null })).toBe('missed');
+});
+
+test('a tick that was due before a pause by hand ended in Temporal, and never started, is paused', () => {
+  const endedPause = { reason: 'maintenance', ended_by: after(5000) };
+  expect(verdict(WITHIN, { endedPause })).toBe('paused');
+  expect(verdict(WITHIN, { endedPause: { ...endedPause, ended_by: after(-5000) } })).toBeNull();
 });
