@@ -7,6 +7,9 @@ import { ensureConsumer, ensureStream } from '../../src/bridge/stream.ts';
 import { createEventPath, type EventPath } from '../setup/event-path.ts';
 
 let path: EventPath;
+/** A server that has just deleted a stream may refuse to make one of the same name at once. */
+let stream: string;
+let streams = 0;
 let manager: JetStreamManager;
 let warnings: string[] = [];
 const logger = pino(
@@ -21,13 +24,15 @@ beforeAll(async () => {
 afterAll(() => path[Symbol.asyncDispose]());
 beforeEach(async () => {
   warnings = [];
+  streams += 1;
+  stream = `ACTIVITY_${streams}`;
   for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name);
 });
 
 test('a missing stream is made so that nothing waiting is lost, and made once', async () => {
-  await ensureStream(manager, path.stream, logger);
-  await ensureStream(manager, path.stream, logger);
-  const { config } = await manager.streams.info(path.stream);
+  await ensureStream(manager, stream, logger);
+  await ensureStream(manager, stream, logger);
+  const { config } = await manager.streams.info(stream);
   expect(config).toMatchObject({
     subjects: ['activity.>'],
     retention: 'workqueue',
@@ -42,7 +47,7 @@ test('a missing stream is made so that nothing waiting is lost, and made once', 
 
 test('an existing stream is left as it is, with one warning for each setting that loses or stalls', async () => {
   await manager.streams.add({
-    name: path.stream,
+    name: stream,
     subjects: ['activity.kaizen.>'],
     retention: 'interest',
     storage: 'memory',
@@ -52,9 +57,9 @@ test('an existing stream is left as it is, with one warning for each setting tha
     max_msgs_per_subject: 10,
     max_msg_size: 1024,
   });
-  const before = (await manager.streams.info(path.stream)).config;
-  await ensureStream(manager, path.stream, logger);
-  expect((await manager.streams.info(path.stream)).config).toEqual(before);
+  const before = (await manager.streams.info(stream)).config;
+  await ensureStream(manager, stream, logger);
+  expect((await manager.streams.info(stream)).config).toEqual(before);
   const told = [
     'subjects do not cover',
     'storage is memory',
@@ -69,18 +74,18 @@ test('an existing stream is left as it is, with one warning for each setting tha
 });
 
 test('the consumer is durable and delivers for ever, and one that differs is mended and told', async () => {
-  await ensureStream(manager, path.stream, logger);
-  await ensureConsumer(manager, path.stream, path.consumer, logger);
+  await ensureStream(manager, stream, logger);
+  await ensureConsumer(manager, stream, path.consumer, logger);
   const wanted = {
     durable_name: path.consumer,
     ack_policy: 'explicit',
     deliver_policy: 'all',
     max_deliver: -1,
   };
-  const { config } = await manager.consumers.info(path.stream, path.consumer);
+  const { config } = await manager.consumers.info(stream, path.consumer);
   expect(config).toMatchObject(wanted);
-  await manager.consumers.update(path.stream, path.consumer, { max_deliver: 3, max_ack_pending: 1 });
-  await ensureConsumer(manager, path.stream, path.consumer, logger);
-  expect((await manager.consumers.info(path.stream, path.consumer)).config).toEqual(config);
+  await manager.consumers.update(stream, path.consumer, { max_deliver: 3, max_ack_pending: 1 });
+  await ensureConsumer(manager, stream, path.consumer, logger);
+  expect((await manager.consumers.info(stream, path.consumer)).config).toEqual(config);
   expect(warnings).toEqual(['the consumer differs and is updated']);
 });
