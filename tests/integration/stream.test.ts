@@ -7,9 +7,9 @@ import { ensureConsumer, ensureStream } from '../../src/bridge/stream.ts';
 import { createEventPath, type EventPath } from '../setup/event-path.ts';
 
 let path: EventPath;
-/** A server that has just deleted a stream may refuse to make one of the same name at once. */
 let stream: string;
-let streams = 0;
+/** While the folder of a server's last stream is being removed, no other can be made: this one stays. */
+const STAYS = 'STAYS';
 let manager: JetStreamManager;
 let warnings: string[] = [];
 const logger = pino(
@@ -20,13 +20,14 @@ const logger = pino(
 beforeAll(async () => {
   path = await createEventPath(inject('servers'));
   manager = await jetstreamManager(path.nats);
+  stream = path.stream;
+  await manager.streams.add({ name: STAYS, subjects: ['stays'] });
 });
 afterAll(() => path[Symbol.asyncDispose]());
 beforeEach(async () => {
   warnings = [];
-  streams += 1;
-  stream = `ACTIVITY_${streams}`;
-  for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name);
+  for await (const { config } of manager.streams.list())
+    if (config.name !== STAYS) await manager.streams.delete(config.name);
 });
 
 test('a missing stream is made so that nothing waiting is lost, and made once', async () => {
