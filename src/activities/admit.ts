@@ -10,7 +10,7 @@ import { type Admission, admissionOf } from '../schedules/admission.ts';
 import { recordTicks } from '../schedules/record-ticks.ts';
 import { closeDispatch, hasDispatch, insertDispatch } from '../store/dispatches.ts';
 import { type Pool, type Queryable, readClock, transaction } from '../store/pool.ts';
-import { finishRun, insertRunningRun, type NewRun } from '../store/runs.ts';
+import { finishRun, insertRunningRun, type NewRun, UNSAID } from '../store/runs.ts';
 import { closeTick, lockTick, type Tick } from '../store/schedule-ticks.ts';
 import { lockSchedule, type ScheduleRow } from '../store/schedules.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -134,24 +134,18 @@ function newScheduledRun(
     : manualTriggerKey(`temporal:${input.first_workflow_run_id}`);
   const isOnGrid = isTick || (row !== null && firesAt(row.schedule, Date.parse(time)));
   return {
+    ...UNSAID,
     run_id: runId(definition_id, trigger_key),
     definition_id,
     definition_hash,
     trigger_key,
     origin_trigger_key: trigger_key,
     trigger_kind: isTick ? 'schedule' : 'manual',
-    event_id: null,
-    event_uid: null,
     // A trigger by hand is for no particular time; a backfill is.
     scheduled_for: isOnGrid ? time : null,
     requested_by: isTick ? null : 'temporal',
     trigger_reason: isTick ? null : 'triggered or backfilled by hand in Temporal',
-    event: null,
-    request_hash: null,
-    retry_of: null,
     dispatch_id: dispatchId,
-    sink_mode: 'audit',
-    sink_reason: null,
     workflow_id: input.workflow_id,
     workflow_run_id: input.first_workflow_run_id,
   };

@@ -35,6 +35,7 @@ import {
   taskSchema,
   tickSchema,
 } from './activity-core-api-shapes.ts';
+import { parseJson } from './parse-json.ts';
 
 export interface ActivityCoreApiOptions {
   /** Without a slash at its end. */
@@ -185,16 +186,6 @@ function reasonOf(error: unknown, request: Request): string {
   if (code === 'ECONNREFUSED') return 'connection refused';
   if (code === 'ENOTFOUND') return 'no such host';
   return cause.message || code;
-}
-
-/** Undefined where it is not JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function problemOf(url: string, status: number, answer: unknown): Error {

@@ -1,5 +1,6 @@
 /** State Hub's HTTP API (contract 8), as far as activity-core reads it. Nothing is retried here. */
 import { z } from 'zod';
+import { parseJson } from './parse-json.ts';
 
 export interface StateHubOptions {
   /** Without a slash at its end. */
@@ -97,16 +98,6 @@ async function readText(response: Response): Promise<string | null> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
-}
-
-/** Undefined where it is not JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function refusal(request: string, status: number): StateHubError {

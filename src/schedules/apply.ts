@@ -2,21 +2,16 @@
  * Declared definitions become the applied ones: revisions, then schedules, then what is pruned (architecture, "Who applies").
  * Whatever ends it midway leaves differences that the next plan shows and the next apply mends.
  */
+import { canonicalJson } from '../core/json.ts';
 import { type Applied, applyDefinitions } from '../definitions/apply.ts';
 import { findCurrentDefinition, lockRegistry } from '../store/definitions.ts';
 import { type Pool, type Queryable, readClock, transaction } from '../store/pool.ts';
 import { deleteOpenTicks } from '../store/schedule-ticks.ts';
-import { deleteSchedule, lockSchedule, upsertSchedule } from '../store/schedules.ts';
+import { deleteSchedule, lockSchedule, type ScheduleRow, upsertSchedule } from '../store/schedules.ts';
 import { type AppliedState, readAppliedState } from './applied-state.ts';
 import { type Change, comparePlan, type Declared, driftFor, type Plan } from './plan.ts';
 import { recordTicks } from './record-ticks.ts';
-import {
-  isInStep,
-  pauseWish,
-  type ScheduleState,
-  type WantedSchedule,
-  wantedSchedule,
-} from './schedule-state.ts';
+import { isInStep, pauseWish, type WantedState, wantedSchedule } from './schedule-state.ts';
 import {
   ScheduleRefusedError,
   type TemporalSchedules,
@@ -63,8 +58,11 @@ async function applySchedules(deps: ApplyDeps): Promise<Set<string>> {
   const state = await readAppliedState(deps.pool, deps.temporalSchedules, []);
   const scheduled = [...state.definitions.values()].filter(({ document }) => document.trigger.schedule);
   const late = scheduled
-    .filter((row) => !isInStep(stateOf(state, row.definition_id)))
-    .map(({ definition_id }) => definition_id);
+    .map(({ definition_id }) => definition_id)
+    .filter((id) => {
+      const wanted = stateOf(state, id);
+      return wanted !== null && !isInStep(wanted);
+    });
   const wanted = new Set(scheduled.map(({ definition_id }) => definition_id));
   const unwanted = [...state.schedules.keys(), ...state.orphans].filter((id) => !wanted.has(id));
   const settled = new Set<string>();
@@ -83,14 +81,13 @@ async function applySchedules(deps: ApplyDeps): Promise<Set<string>> {
   );
 }
 
-function stateOf(state: AppliedState, id: string): ScheduleState {
-  const current = state.definitions.get(id);
-  return {
-    wanted: wantedSchedule(current),
-    row: state.schedules.get(id) ?? null,
-    found: state.found.get(id) ?? null,
-    pauseReason: current?.pause_reason ?? null,
-  };
+/** Null where the definition is gone, or has another trigger. */
+function stateOf({ definitions, schedules, found }: AppliedState, id: string): WantedState | null {
+  const current = definitions.get(id);
+  const wanted = wantedSchedule(current);
+  if (!wanted) return null;
+  const pauseReason = current?.pause_reason ?? null;
+  return { wanted, row: schedules.get(id) ?? null, found: found.get(id) ?? null, pauseReason };
 }
 
 /**
@@ -131,19 +128,22 @@ async function put(
   client: Queryable,
   temporal: TemporalSchedules,
   id: string,
-  state: ScheduleState & { wanted: WantedSchedule },
+  state: WantedState,
 ): Promise<void> {
   const { found, row, wanted } = state;
   const { definition_hash, enabled, schedule } = wanted;
   const desired = { definition_id: id, definition_hash, schedule };
   const { applied, updated_at } = await temporal.apply(desired, pauseWish(state));
   // Temporal drops what was due before: up to then it is on the old grid, after it on the new one.
-  if (row && found) {
+  // One that was announced and never made was never due.
+  if (row && (found || !isAnnounced(row))) {
     await recordTicks(client, row, updated_at);
     await deleteOpenTicks(client, id, updated_at);
   }
   await upsertSchedule(client, { ...desired, enabled, described: applied, recorded_until: updated_at });
 }
+
+const isAnnounced = ({ described }: ScheduleRow): boolean => canonicalJson(described) === '{}';
 
 const FOREIGN =
   'its id is taken in Temporal by a schedule of another workflow type or task queue; rename the definition, or remove that schedule';
@@ -152,7 +152,7 @@ async function remove(
   client: Queryable,
   temporal: TemporalSchedules,
   id: string,
-  { found, row }: Pick<ScheduleState, 'found' | 'row'>,
+  { found, row }: Pick<WantedState, 'found' | 'row'>,
 ): Promise<boolean> {
   // A row says that it is ours, whatever somebody made of it.
   const isGone = (row !== null || found?.is_ours === true) && (await temporal.delete(id));

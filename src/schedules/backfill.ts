@@ -10,7 +10,7 @@ import { backfillTriggerKey } from '../core/trigger.ts';
 import { insertDispatches } from '../store/dispatches.ts';
 import { type Queryable, readClock } from '../store/pool.ts';
 import { readRunsByTime } from '../store/run-views.ts';
-import { insertRunningRuns, type NewRun } from '../store/runs.ts';
+import { insertRunningRuns, type NewRun, UNSAID } from '../store/runs.ts';
 import { listOpenTickTimes } from '../store/schedule-ticks.ts';
 import { lockSchedule } from '../store/schedules.ts';
 import { recordTicks } from './record-ticks.ts';
@@ -47,8 +47,7 @@ export interface BackfillPlan {
   from: string;
   to: string;
   items: BackfillItem[];
-  /** What was recorded as due on the way, and was paused: not yet in the metrics. */
-  /** Ticks that turned out to be `paused` on the way. */
+  /** Ticks that turned out to be `paused` on the way: not yet in the metrics. */
   pausedTicks: number;
 }
 
@@ -155,20 +154,16 @@ function newBackfillRun(
 ): NewRun & { dispatch_id: string; scheduled_for: string } {
   const trigger_key = backfillTriggerKey(scheduled_for);
   return {
+    ...UNSAID,
     run_id: runId(definition_id, trigger_key),
     definition_id,
     definition_hash,
     trigger_key,
     origin_trigger_key: trigger_key,
     trigger_kind: 'manual',
-    event_id: null,
-    event_uid: null,
     scheduled_for,
     requested_by,
     trigger_reason,
-    event: null,
-    request_hash: null,
-    retry_of: null,
     dispatch_id,
     sink_mode,
     sink_reason,

@@ -13,9 +13,8 @@ export interface WantedSchedule {
   enabled: boolean;
 }
 
-export interface ScheduleState {
-  /** Null where the definition is gone, or has another trigger. */
-  wanted: WantedSchedule | null;
+export interface WantedState {
+  wanted: WantedSchedule;
   row: ScheduleRow | null;
   found: DescribedSchedule | null;
   pauseReason: string | null;
@@ -40,15 +39,13 @@ export function isBehind(wanted: WantedSchedule, row: ScheduleRow): boolean {
 }
 
 /** Nothing is to be done; a pause by hand does not count. */
-export function isInStep({ wanted, row, found, pauseReason }: ScheduleState): boolean {
-  if (!wanted) return !row && !found;
+export function isInStep({ wanted, row, found, pauseReason }: WantedState): boolean {
   if (!row || !found?.is_ours || isBehind(wanted, row) || isEditedByHand(row, found)) return false;
   const facts = { enabled: wanted.enabled, pauseReason };
   return isPausedByHand(found) || found.paused === (wantedNote(facts) !== null);
 }
 
-export function pauseWish(state: ScheduleState & { wanted: WantedSchedule }): PauseWish {
-  const { found, wanted, pauseReason } = state;
+export function pauseWish({ found, wanted, pauseReason }: WantedState): PauseWish {
   const facts = { enabled: wanted.enabled, pauseReason };
   const note = wantedNote(facts);
   if (found && isPausedByHand(found)) return 'keep';

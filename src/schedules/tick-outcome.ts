@@ -56,9 +56,7 @@ export function outcomeOf(tick: OpenTick, circumstances: Circumstances): Verdict
   const isOverlapped = tick.is_overlapped || described.running.some((time) => secondsOf(time) < nominal);
   if (dropsOverlaps(schedule) && isOverlapped)
     return { outcome: 'overlapped', reason: 'the run before it was still going' };
-  const pauseReason = reasonOfPause(tick, circumstances, described);
-  if (pauseReason === null && endedPause && tick.scheduled_for <= endedPause.ended_by)
-    return { outcome: 'paused', reason: endedPause.reason };
+  const pauseReason = reasonOfPause(tick, circumstances, described) ?? reasonOfEndedPause(tick, endedPause);
   if (pauseReason !== null) return { outcome: 'paused', reason: pauseReason };
   if (!isOver) return null;
   const about = isDrifted ? '; the schedule in Temporal was changed by hand' : '';
@@ -100,6 +98,10 @@ export function reasonOfPause(
   const latestStart = Date.parse(tick.scheduled_for) + jitterMs + START_MS;
   if (pause && Date.parse(pause.paused_at) <= latestStart) return pause.reason;
   return pauseByHandOf(described);
+}
+
+function reasonOfEndedPause({ scheduled_for }: OpenTick, ended: EndedPause | null): string | null {
+  return ended && Date.parse(scheduled_for) <= Date.parse(ended.ended_by) ? ended.reason : null;
 }
 
 const dropsOverlaps = ({ overlap }: ScheduleTrigger): boolean =>

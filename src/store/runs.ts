@@ -28,6 +28,19 @@ export interface NewRun {
   sink_reason: string | null;
 }
 
+/** What no start knows unless it says so. The sink is decided when the run is. */
+export const UNSAID = {
+  event_id: null,
+  event_uid: null,
+  requested_by: null,
+  trigger_reason: null,
+  event: null,
+  request_hash: null,
+  retry_of: null,
+  sink_mode: 'audit',
+  sink_reason: null,
+} as const;
+
 /** The run that an event triggers, before its sink is known. */
 export function newEventRun(
   member: DispatchMember,
@@ -36,6 +49,7 @@ export function newEventRun(
 ): NewRun {
   const triggerKey = eventTriggerKey(member.event_uid ?? '');
   return {
+    ...UNSAID,
     run_id: member.run_id,
     definition_id: member.definition_id,
     definition_hash: member.definition_hash,
@@ -44,14 +58,7 @@ export function newEventRun(
     trigger_kind: 'event',
     event_id: eventId,
     event_uid: member.event_uid,
-    requested_by: null,
-    trigger_reason: null,
-    event: null,
-    request_hash: null,
-    retry_of: null,
     dispatch_id: dispatchId,
-    sink_mode: 'audit',
-    sink_reason: null,
   };
 }
 

@@ -35,6 +35,19 @@ test('a schedule edited by hand is drift, and apply restores it', async () => {
   expect(await setting.planned()).toEqual([]);
 });
 
+test('what was due while a schedule was gone stays on record when an apply makes it again', async () => {
+  await using setting = await open();
+  const id = await applied(setting, 'gone');
+  await setting.schedule(id).delete();
+  const { pool } = setting.database;
+  await pool.query("UPDATE schedules SET recorded_until = recorded_until - interval '3 hours'");
+  await setting.apply();
+  const { rows } = await pool.query('SELECT count(*) AS n FROM schedule_ticks WHERE definition_id = $1', [
+    id,
+  ]);
+  expect(rows[0].n).toBe(3);
+});
+
 test('an action edited by hand is drift, and apply restores it', async () => {
   await using setting = await open();
   const id = await applied(setting, 'rerouted');
