@@ -5,7 +5,7 @@ import { idempotencyKey } from '../core/ids.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Registry, Revision } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
-import { type DecideSinkMode, statusOfNewTask } from '../sinks/sink-mode.ts';
+import { type DecideSinkMode, type SinkMode, statusOfNewTask } from '../sinks/sink-mode.ts';
 import type { DispatchMember } from '../store/dispatches.ts';
 import { type DecidedRun, type NewRun, newEventRun, type StandingRun } from '../store/runs.ts';
 import type { NewTask } from '../store/task-spawn-log.ts';
@@ -46,13 +46,14 @@ export class ResolverUnavailable extends Error {
   override name = 'ResolverUnavailable';
 }
 
+const NEVER_APPLIED: SinkMode = { mode: 'audit', reason: 'the revision was never applied' };
+
 export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Promise<Prepared> {
   const { member, row } = input;
   const eventUid = member.event_uid ?? row?.event_uid ?? null;
   const event = row?.event ?? (eventUid ? (input.envelopes.get(eventUid) ?? null) : null);
   const revision = await input.registry.revision(member.definition_id, member.definition_hash);
-  const emit = revision?.definition.emit ?? 'audit';
-  const { mode, reason } = deps.sinkMode({ emit });
+  const { mode, reason } = revision ? deps.sinkMode(revision) : NEVER_APPLIED;
   const run: NewRun = {
     ...(row ?? newEventRun(member, event?.id ?? null, input.dispatch_id)),
     sink_mode: mode,

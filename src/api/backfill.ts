@@ -109,7 +109,7 @@ export function backfillRoutes(deps: BackfillRoutesDeps): FastifyPluginAsyncZod 
           return { ...shown, would_start: start };
         }
         refuseDisabled(active);
-        const { mode, reason: sink_reason } = deps.sinkMode(definition);
+        const { mode, reason: sink_reason } = deps.sinkMode(active);
         const { planned, dispatchIds } = await transaction(deps.pool, async (client) => {
           const planned = await plan(client);
           const dispatchIds = await insertBackfill(client, planned, {

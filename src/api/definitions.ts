@@ -169,8 +169,9 @@ export async function toItems(
     active.map(({ definition_id }) => definition_id),
   );
   const pausesByHand = await readPausesByHand(deps.pool);
-  return active.map(({ definition, definition_id, definition_hash, problem, ...pause }) => {
-    const { mode, reason } = deps.sinkMode(definition);
+  return active.map((each) => {
+    const { definition, definition_id, definition_hash, problem, ...pause } = each;
+    const { mode, reason } = deps.sinkMode(each);
     const { enabled, trigger } = definition;
     const { schedule } = trigger;
     const byHand = enabled && schedule ? pausesByHand.get(definition_id) : undefined;

@@ -116,17 +116,17 @@ async function insertRetry(
 function newRetry(
   deps: RetryDeps,
   failed: StandingRun,
-  { definition, definition_hash }: ActiveDefinition,
+  active: ActiveDefinition,
   triggerKey: string,
   requestedBy: string,
 ): StartingRun {
   const { definition_id, origin_trigger_key, event, event_id, event_uid, scheduled_for } = failed;
   const id = runId(definition_id, triggerKey);
-  const { mode, reason } = deps.sinkMode(definition);
+  const { mode, reason } = deps.sinkMode(active);
   return {
     run_id: id,
     definition_id,
-    definition_hash,
+    definition_hash: active.definition_hash,
     trigger_key: triggerKey,
     origin_trigger_key,
     trigger_kind: 'retry',

@@ -153,13 +153,14 @@ function invalidEvent({ reason, violations }: Refusal): Problem {
 
 function newManualRun(
   deps: StartRunDeps,
-  { definition, definition_id, definition_hash }: ActiveDefinition,
+  active: ActiveDefinition,
   event: Envelope | null,
   { body, idempotencyKey, requestedBy }: StartRunRequest,
 ): StartingRun {
+  const { definition_id, definition_hash } = active;
   const triggerKey = manualTriggerKey(idempotencyKey ?? randomUUID());
   const id = runId(definition_id, triggerKey);
-  const { mode, reason } = deps.sinkMode(definition);
+  const { mode, reason } = deps.sinkMode(active);
   return {
     run_id: id,
     definition_id,

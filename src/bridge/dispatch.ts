@@ -5,7 +5,13 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Definition } from '../core/definition.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import type { DispatchMember, NewDispatch } from '../store/dispatches.ts';
-import { ACTIVITY_RUN, type ActivityRunInput } from '../workflows/contract.ts';
+import {
+  ACTIVITY_RUN,
+  type ActivityRunInput,
+  type DispatchInput,
+  EMIT_TASKS,
+  emissionWorkflowId,
+} from '../workflows/contract.ts';
 
 /** One transaction commits a dispatch: it is bounded in rows, and in bytes because each run keeps what it read. */
 const MAX_MEMBERS = 500;
@@ -53,6 +59,25 @@ export function createStartDispatch(workflows: WorkflowClient, taskQueue: string
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         // The worker in this process gets the first task with the answer: one round trip less.
         requestEagerStart: true,
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  };
+}
+
+/** Sends the specs of a dispatch that is prepared: the workflow that prepared it does this, and whoever finds it undone. */
+export type StartEmission = (dispatchId: string) => Promise<void>;
+
+/** Starting is idempotent, as above. */
+export function createStartEmission(workflows: WorkflowClient, taskQueue: string): StartEmission {
+  return async (dispatchId) => {
+    try {
+      await workflows.start(EMIT_TASKS, {
+        workflowId: emissionWorkflowId(dispatchId),
+        taskQueue,
+        args: [{ dispatch_id: dispatchId } satisfies DispatchInput],
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
       });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

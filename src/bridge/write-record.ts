@@ -104,7 +104,7 @@ function failedRun(
 ): DecidedRun {
   const { definition_id, definition_hash } = definition;
   const member = { run_id, definition_id, definition_hash, event_uid: candidate.event_uid };
-  const { mode, reason } = sinkMode(definition.definition);
+  const { mode, reason } = sinkMode(definition);
   return {
     ...newEventRun(member, candidate.envelope.id, null),
     sink_mode: mode,

@@ -7,11 +7,13 @@ import { type CompiledDefinition, compileDefinition } from '../core/compile.ts';
 import { type Definition, triggerKind } from '../core/definition.ts';
 import type { EventType } from '../core/event-type.ts';
 import type { JsonObject } from '../core/json.ts';
+import { reviewedContentHash } from '../core/reviewed-content.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { contextTypesOf } from '../resolvers/registry.ts';
 import { findRevision, listCurrentDefinitions, readRegistryVersion } from '../store/definitions.ts';
 import { listEventTypes } from '../store/event-types.ts';
 import { type Pool, transaction } from '../store/pool.ts';
+import { type ApprovedContent, listApprovedContents } from '../store/run-reviews.ts';
 
 export interface Revision {
   definition_id: string;
@@ -20,6 +22,8 @@ export interface Revision {
   /** Null where this version of the software cannot compile it; `problem` says why. Its runs fail with `definition_invalid`. */
   compiled: CompiledDefinition | null;
   problem: string | null;
+  /** The latest verdict on its content is an approval: with `emit: live` it may emit (contract 3). */
+  approved: boolean;
 }
 
 export interface ActiveDefinition extends Revision {
@@ -40,6 +44,8 @@ export interface Registry {
   attributesCheck(eventType: string): ((attributes: JsonObject) => Violation[]) | null;
   /** A revision that a run is pinned to, compiled against these event types; null where it was never applied. */
   revision(definitionId: string, hash: string): Promise<Revision | null>;
+  /** Whether the latest verdict on this content is an approval. */
+  isApproved(definition: Definition): boolean;
 }
 
 export interface AppliedRegistry {
@@ -70,17 +76,27 @@ export function createAppliedRegistry(pool: Pool, resolvers: Resolvers): Applied
 }
 
 async function load(pool: Pool, resolvers: Resolvers): Promise<Registry> {
-  const { version, eventTypes, rows } = await transaction(pool, async (client) => {
+  const { version, eventTypes, rows, contents } = await transaction(pool, async (client) => {
     // One snapshot: an apply between two of these would give types and definitions that were never together.
     await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
     return {
       version: await readRegistryVersion(client),
       eventTypes: await listEventTypes(client),
       rows: await listCurrentDefinitions(client),
+      contents: await listApprovedContents(client),
     };
   });
+  const approvedContents = new Set(contents.map(contentKey));
+  const isApproved = (definition: Definition): boolean =>
+    approvedContents.has(
+      contentKey({ definition_id: definition.id, content_hash: reviewedContentHash(definition) }),
+    );
+  const compile = (document: Definition, hash: string): Revision => ({
+    ...compileRevision(document, hash, eventTypes, resolvers),
+    approved: isApproved(document),
+  });
   const definitions = rows.map((row) => ({
-    ...compileRevision(row.document, row.definition_hash, eventTypes, resolvers),
+    ...compile(row.document, row.definition_hash),
     paused: row.paused,
     pause_reason: row.pause_reason,
   }));
@@ -110,13 +126,17 @@ async function load(pool: Pool, resolvers: Resolvers): Promise<Registry> {
       if (known) return known;
       const definition = await findRevision(pool, definitionId, hash);
       if (!definition) return null;
-      const revision = compileRevision(definition, hash, eventTypes, resolvers);
+      const revision = compile(definition, hash);
       if (revisions.size >= REVISIONS_KEPT) revisions.clear();
       revisions.set(key, revision);
       return revision;
     },
+    isApproved,
   };
 }
+
+const contentKey = ({ definition_id, content_hash }: ApprovedContent): string =>
+  `${definition_id}@${content_hash}`;
 
 /** One type that cannot be compiled here must not stop the others: its events are kept in quarantine until it can. */
 function compileCheck(
@@ -137,7 +157,7 @@ function compileRevision(
   hash: string,
   eventTypes: EventType[],
   resolvers: Resolvers,
-): Revision {
+): Omit<Revision, 'approved'> {
   const eventType = eventTypes.find(({ type }) => type === definition.trigger.event?.type) ?? null;
   const revision = { definition_id: definition.id, definition_hash: hash, definition };
   const contextTypes = contextTypesOf(definition, resolvers, eventType);

@@ -7,13 +7,18 @@ export interface SinkMode {
   reason: string | null;
 }
 
-export type DecideSinkMode = (definition: { emit: 'audit' | 'live' }) => SinkMode;
+/** `approved`: the latest verdict on the same content is an approval. */
+export type DecideSinkMode = (revision: {
+  definition: { emit: 'audit' | 'live' };
+  approved: boolean;
+}) => SinkMode;
 
 export function createSinkMode(sinkType: 'null' | 'issue-core'): DecideSinkMode {
-  return ({ emit }) => {
-    if (emit === 'audit') return { mode: 'audit', reason: 'the definition says emit: audit' };
+  return ({ definition, approved }) => {
+    if (definition.emit === 'audit') return { mode: 'audit', reason: 'the definition says emit: audit' };
     if (sinkType === 'null') return { mode: 'audit', reason: 'ISSUE_SINK_TYPE is null' };
-    return { mode: 'audit', reason: 'no approved audit run of this content' };
+    if (!approved) return { mode: 'audit', reason: 'no approved audit run of this content' };
+    return { mode: 'live', reason: null };
   };
 }
 

@@ -14,6 +14,8 @@ export interface NewDispatch {
   members: DispatchMember[];
   /** The reconciler is to start it at its next pass. */
   due?: boolean;
+  /** Its runs are decided; only their specs are to be sent. */
+  prepared?: boolean;
   /** Of a workflow that a schedule started; every other one has the dispatch's id. */
   workflow_id?: string;
   first_workflow_run_id?: string;
@@ -31,8 +33,8 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
   const { members } = dispatch;
   await db.query(
     `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, checked_at,
-                             workflow_id, first_workflow_run_id)
-     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN 'epoch' ELSE now() END, $7, $8)`,
+                             workflow_id, first_workflow_run_id, prepared_at)
+     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN 'epoch' ELSE now() END, $7, $8, CASE WHEN $9 THEN now() END)`,
     [
       dispatch.dispatch_id,
       members.map((member) => member.run_id),
@@ -42,6 +44,7 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
       dispatch.due ?? false,
       dispatch.workflow_id ?? null,
       dispatch.first_workflow_run_id ?? null,
+      dispatch.prepared ?? false,
     ],
   );
 }
