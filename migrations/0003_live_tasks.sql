@@ -9,6 +9,8 @@ ALTER TABLE task_spawn_log
   ADD COLUMN unanswered_posts integer NOT NULL DEFAULT 0,
   -- The open task, found under the same dedupe_key, that is to get a comment.
   ADD COLUMN duplicate_of     text,
+  -- issue-core asked not to be asked again before.
+  ADD COLUMN not_before       timestamptz,
   -- Until then nobody else asks issue-core for this dedupe_key, or posts under it.
   ADD COLUMN leased_until     timestamptz;
 CREATE INDEX task_spawn_log_pending ON task_spawn_log (dedupe_key) WHERE status = 'pending';
@@ -17,10 +19,10 @@ CREATE INDEX task_spawn_log_pending ON task_spawn_log (dedupe_key) WHERE status 
 ALTER TABLE run_reviews ADD COLUMN content_hash text NOT NULL;
 CREATE INDEX run_reviews_content ON run_reviews (definition_id, content_hash, review_id DESC);
 
--- How many events and tasks of ours came before it, each caused by the one before.
+-- How many events came before it, each caused by the one before, directly or by a task that it made.
 ALTER TABLE events ADD COLUMN depth integer NOT NULL DEFAULT 0;
 
--- A row for each definition with limits.max_tasks_per_hour that has made specs. Its lock puts their commits in order.
+-- A row for each definition with limits.max_tasks_per_hour that ran. Its lock puts their commits in order.
 CREATE TABLE task_budgets (
   definition_id text        PRIMARY KEY,
   -- The last resume: what was committed before does not count any more.

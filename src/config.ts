@@ -102,7 +102,11 @@ export class ConfigurationError extends Error {
   }
 }
 
-type Needed = 'NATS_URL' | 'DATABASE_URL';
+/**
+ * What a command cannot do without. Where ISSUE_SINK_TYPE says issue-core: `issue_core` is its address and token,
+ * `issue_core_token` the token for an address that is set.
+ */
+type Needed = 'NATS_URL' | 'DATABASE_URL' | 'issue_core' | 'issue_core_token';
 
 /** @throws ConfigurationError */
 export function parseConfig(environment: Environment, needed: readonly Needed[] = []): Config {
@@ -110,31 +114,34 @@ export function parseConfig(environment: Environment, needed: readonly Needed[] 
   const parsed = environmentSchema.safeParse(values);
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => faultOf(issue, values)));
   faults.push(...faultsBetween(values));
-  for (const name of needed) {
-    if (!values[name])
-      faults.push(
-        `${name} is not set; set it, or use \`npm run dev\`, which starts the servers itself and leaves their addresses in .activity-core/dev.json`,
-      );
-  }
+  faults.push(...needed.flatMap((need) => missing(need, values)));
   const temporal = temporalConfig(values, faults);
   if (faults.length > 0 || !parsed.success || !temporal) throw new ConfigurationError(faults);
   return { ...parsed.data, DEFINITIONS_DIR: resolve(parsed.data.DEFINITIONS_DIR), temporal };
 }
 
-/** For `serve`, `migrate` and `definitions apply`: nothing is started for them. @throws ConfigurationError */
+/** For `serve` and `migrate`: nothing is started for them. @throws ConfigurationError */
 export function parseServiceConfig(environment: Environment, needed: readonly Needed[]): ServiceConfig {
   const config = parseConfig(environment, needed);
   return { ...config, NATS_URL: config.NATS_URL ?? '', DATABASE_URL: config.DATABASE_URL ?? '' };
 }
 
+function missing(need: Needed, values: Record<string, string>): string[] {
+  if (need === 'NATS_URL' || need === 'DATABASE_URL') {
+    const remedy =
+      'set it, or use `npm run dev`, which starts the servers itself and leaves their addresses in .activity-core/dev.json';
+    return values[need] ? [] : [`${need} is not set; ${remedy}`];
+  }
+  if (values.ISSUE_SINK_TYPE !== 'issue-core' || (need === 'issue_core_token' && !values.ISSUE_CORE_URL))
+    return [];
+  return ['ISSUE_CORE_URL', 'ISSUE_CORE_TOKEN']
+    .filter((name) => !values[name])
+    .map((name) => `${name} is not set; ISSUE_SINK_TYPE=issue-core needs it`);
+}
+
 /** What only several variables, or the disk, can tell. */
 function faultsBetween(values: Record<string, string>): string[] {
   const faults: string[] = [];
-  if (values.ISSUE_SINK_TYPE === 'issue-core') {
-    for (const name of ['ISSUE_CORE_URL', 'ISSUE_CORE_TOKEN']) {
-      if (!values[name]) faults.push(`${name} is not set; ISSUE_SINK_TYPE=issue-core needs it`);
-    }
-  }
   const [retention, dedupe] = [values.RETENTION_DAYS ?? '90', values.DEDUPE_DAYS ?? '400'].map(
     (text) => positive.safeParse(text).data,
   );
@@ -172,6 +179,9 @@ export function withServers(
 }
 
 export const readConfig = (): Config => parseConfig(process.env);
+
+/** For `dev`, which serves what is not there. @throws ConfigurationError */
+export const readDevConfig = (): Config => parseConfig(process.env, ['issue_core_token']);
 
 export const readServiceConfig = (needed: readonly Needed[]): ServiceConfig =>
   parseServiceConfig(process.env, needed);

@@ -9,7 +9,7 @@ import {
   type WorkflowBundle,
 } from '@temporalio/worker';
 import type { Logger } from './telemetry/logger.ts';
-import type { Activities } from './workflows/contract.ts';
+import { type Activities, type EmissionActivities, emissionTaskQueue } from './workflows/contract.ts';
 
 /** The grace and the bound of a stop: a local activity may finish its transaction, a hung one is left behind. */
 const SHUTDOWN_GRACE = '10 seconds';
@@ -20,6 +20,7 @@ export interface WorkerDeps {
   namespace: string;
   taskQueue: string;
   activities: Activities;
+  emissionActivities: EmissionActivities;
   /** A prebuilt bundle saves its 1.2 s of CPU at the start. */
   workflowBundle?: WorkflowBundle;
 }
@@ -45,7 +46,48 @@ export function installTemporalRuntime(logger: Logger, metricsPort: number | nul
   });
 }
 
-export function createWorker(deps: WorkerDeps): Promise<Worker> {
+/** Emissions that go on at one time in this process; each sends several specs at once. */
+const MAX_EMISSIONS = 12;
+
+/** What ends together: the worker, and one for emissions alone. */
+export interface Workers {
+  /** Resolves when all of them have stopped, rejects where one fails. */
+  run(): Promise<void>;
+  isPolling(): boolean;
+  shutdown(): void;
+}
+
+export async function createWorkers(deps: WorkerDeps): Promise<Workers> {
+  const workers = [await createWorker(deps), await createEmissionWorker(deps)];
+  return {
+    async run() {
+      await Promise.all(workers.map((worker) => worker.run()));
+    },
+    isPolling: () => workers.every((worker) => worker.getState() === 'RUNNING'),
+    shutdown() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}
+
+function createEmissionWorker({
+  connection,
+  namespace,
+  taskQueue,
+  emissionActivities,
+}: WorkerDeps): Promise<Worker> {
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue: emissionTaskQueue(taskQueue),
+    activities: { ...emissionActivities },
+    shutdownGraceTime: SHUTDOWN_GRACE,
+    shutdownForceTime: SHUTDOWN_FORCE,
+    maxConcurrentActivityTaskExecutions: MAX_EMISSIONS,
+  });
+}
+
+function createWorker(deps: WorkerDeps): Promise<Worker> {
   const { connection, namespace, taskQueue, activities, workflowBundle } = deps;
   return Worker.create({
     connection,

@@ -1,7 +1,8 @@
 /** The steps that workflows call, each with what it needs. */
-import type { Activities } from '../workflows/contract.ts';
+import type { Activities, EmissionActivities } from '../workflows/contract.ts';
 import { createAdmit } from './admit.ts';
 import { createClose } from './close.ts';
+import { createEmit, type EmitDeps } from './emit.ts';
 import { createPrepare } from './prepare.ts';
 import { createPrepareRemote } from './prepare-remote.ts';
 import type { PrepareDeps } from './run-dispatch.ts';
@@ -13,4 +14,9 @@ export function createActivities(deps: PrepareDeps): Activities {
     prepareRemote: createPrepareRemote(deps),
     close: createClose(deps),
   };
+}
+
+/** On a task queue of their own: contract.ts. */
+export function createEmissionActivities(deps: EmitDeps): EmissionActivities {
+  return { emit: createEmit(deps) };
 }

@@ -1,5 +1,6 @@
 /** Runs, specs and the end of their dispatch in one transaction; a row that cannot be stored is cut out by halving. */
-import { closeDispatch } from '../store/dispatches.ts';
+import type { PauseExceeded } from '../schedules/pause-exceeded.ts';
+import { closeDispatch, markPrepared } from '../store/dispatches.ts';
 import { isPoisonousRow } from '../store/failure.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import { finishRun, insertDecidedRuns } from '../store/runs.ts';
@@ -7,58 +8,95 @@ import { insertTasks } from '../store/task-spawn-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Prepared } from './prepare-run.ts';
+import { type Exceeded, keepWithinBudget } from './within-budget.ts';
 
 export interface CommitDeps {
   pool: Pool;
+  pauseExceeded: PauseExceeded;
   metrics: Metrics;
   logger: Logger;
 }
 
-/** Nothing is written where another attempt, or the reconciler, has closed the dispatch meanwhile. */
-export async function commitRuns(deps: CommitDeps, dispatchId: string, prepared: Prepared[]): Promise<void> {
-  const committed = await transaction(deps.pool, async (client) => {
-    return (await closeDispatch(client, dispatchId)) ? writeRuns(client, prepared) : [];
-  }).catch(async (error: unknown) => {
-    if (!isPoisonousRow(error)) throw error;
-    const context = { err: error, dispatch_id: dispatchId, members: prepared.length };
-    deps.logger.warn(context, 'a row cannot be stored; looking for it');
-    const written = await writeHalving(deps.pool, prepared);
-    await closeDispatch(deps.pool, dispatchId);
-    return written;
-  });
-  for (const { run, tasks } of committed) {
-    deps.metrics.runs.inc({ definition_id: run.definition_id, status: run.status });
-    for (const { definition_id, status } of tasks) deps.metrics.tasks.inc({ definition_id, status });
-  }
+interface Committed {
+  /** Those that were not there before: another attempt may have been faster. */
+  written: Prepared[];
+  /** The definition of each run that is held instead. */
+  held: string[];
+  exceeded: Exceeded[];
+  /** Specs of the dispatch are to be sent. */
+  emits: boolean;
 }
 
-/** Returns those that were not there before: another attempt may have been faster. */
-async function writeRuns(client: Queryable, prepared: Prepared[]): Promise<Prepared[]> {
-  const fresh = prepared.filter(({ stands }) => !stands);
+/**
+ * Nothing is written where another attempt, or the reconciler, has ended the dispatch meanwhile. `emit`: specs of it are
+ * to be sent, and it stays open until they are.
+ */
+export async function commitRuns(
+  deps: CommitDeps,
+  dispatchId: string,
+  prepared: Prepared[],
+): Promise<'emit' | undefined> {
+  const committed = await transaction(deps.pool, (client) => endAndWrite(client, dispatchId, prepared)).catch(
+    async (error: unknown) => {
+      if (!isPoisonousRow(error)) throw error;
+      const context = { err: error, dispatch_id: dispatchId, members: prepared.length };
+      deps.logger.warn(context, 'a row cannot be stored; looking for it');
+      const halved = await writeHalving(deps.pool, dispatchId, prepared);
+      await endOf(halved.emits)(deps.pool, dispatchId);
+      return halved;
+    },
+  );
+  count(deps.metrics, committed);
+  for (const one of committed.exceeded) await pauseAfter(deps, one);
+  return committed.emits ? 'emit' : undefined;
+}
+
+const endOf = (emits: boolean) => (emits ? markPrepared : closeDispatch);
+
+async function endAndWrite(client: Queryable, dispatchId: string, prepared: Prepared[]): Promise<Committed> {
+  const emits = prepared.some(emitsTasks);
+  if (!(await endOf(emits)(client, dispatchId))) return { written: [], held: [], exceeded: [], emits };
+  const committed = await writeRuns(client, dispatchId, prepared);
+  // All that was to be sent is held instead.
+  if (emits && !committed.emits) await closeDispatch(client, dispatchId);
+  return committed;
+}
+
+const emitsTasks = ({ run }: Prepared): boolean => run.status === 'running';
+
+async function writeRuns(client: Queryable, dispatchId: string, prepared: Prepared[]): Promise<Committed> {
+  const { within, held, exceeded } = await keepWithinBudget(client, dispatchId, prepared);
+  const fresh = within.filter(({ stands }) => !stands);
   const runs = fresh.map(({ run }) => run);
   const inserted = runs.length > 0 ? await insertDecidedRuns(client, runs) : new Set<string>();
   const written = fresh.filter(({ run }) => inserted.has(run.run_id));
-  for (const standing of prepared.filter(({ stands }) => stands)) {
+  for (const standing of within.filter(({ stands }) => stands)) {
     if (await finishRun(client, standing.run)) written.push(standing);
   }
   const tasks = written.flatMap((one) => one.tasks);
   if (tasks.length > 0) await insertTasks(client, tasks);
-  return written;
+  return { written, held, exceeded, emits: within.some(emitsTasks) };
 }
 
-async function writeHalving(pool: Pool, prepared: Prepared[]): Promise<Prepared[]> {
+async function writeHalving(pool: Pool, dispatchId: string, prepared: Prepared[]): Promise<Committed> {
   try {
-    return await transaction(pool, (client) => writeRuns(client, prepared));
+    return await transaction(pool, (client) => writeRuns(client, dispatchId, prepared));
   } catch (error) {
     if (!isPoisonousRow(error)) throw error;
     const [culprit] = prepared;
     if (prepared.length === 1 && culprit && culprit.run.error?.code !== 'unstorable') {
-      return writeHalving(pool, [unstorable(culprit, error as Error)]);
+      return writeHalving(pool, dispatchId, [unstorable(culprit, error as Error)]);
     }
     if (prepared.length <= 1) throw error;
     const middle = prepared.length >> 1;
-    const first = await writeHalving(pool, prepared.slice(0, middle));
-    return [...first, ...(await writeHalving(pool, prepared.slice(middle)))];
+    const first = await writeHalving(pool, dispatchId, prepared.slice(0, middle));
+    const second = await writeHalving(pool, dispatchId, prepared.slice(middle));
+    return {
+      written: [...first.written, ...second.written],
+      held: [...first.held, ...second.held],
+      exceeded: [...first.exceeded, ...second.exceeded],
+      emits: first.emits || second.emits,
+    };
   }
 }
 
@@ -66,4 +104,23 @@ function unstorable(culprit: Prepared, error: Error): Prepared {
   const message = `what the run produced cannot be stored: ${error.message}`;
   const run = { ...culprit.run, status: 'failed' as const, task_count: 0, context: null, rules: [] };
   return { ...culprit, run: { ...run, error: { code: 'unstorable', message, details: {} } }, tasks: [] };
+}
+
+function count(metrics: Metrics, { written, held }: Committed): void {
+  for (const { run, tasks } of written) {
+    if (run.status !== 'running') metrics.runs.inc({ definition_id: run.definition_id, status: run.status });
+    for (const { definition_id, status } of tasks) metrics.tasks.inc({ definition_id, status });
+  }
+  for (const definition_id of held) metrics.decisions.inc({ definition_id, outcome: 'held' });
+}
+
+/** The runs are committed, and what comes after them is held already: a pause that fails is made by a later pass. */
+async function pauseAfter(
+  { pauseExceeded, logger }: CommitDeps,
+  { definition_id, reason }: Exceeded,
+): Promise<void> {
+  logger.warn({ definition_id, reason }, 'a definition made more specs than it may; its events are held');
+  await pauseExceeded(definition_id).catch((error: unknown) =>
+    logger.warn({ err: error, definition_id }, 'a definition is paused later'),
+  );
 }

@@ -20,7 +20,7 @@ export function createPrepareRemote(deps: PrepareDeps): Activities['prepareRemot
     context.heartbeat();
     const beating = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
     try {
-      await attempt(deps, dispatch_id);
+      return await attempt(deps, dispatch_id);
     } catch (error) {
       if (!(error instanceof ResolverUnavailable)) throw toActivityFailure(deps.logger, dispatch_id, error);
       deps.logger.warn({ err: error, dispatch_id }, 'a context source does not answer; it is asked again');
@@ -31,18 +31,19 @@ export function createPrepareRemote(deps: PrepareDeps): Activities['prepareRemot
   };
 }
 
-async function attempt(deps: PrepareDeps, dispatchId: string): Promise<void> {
+async function attempt(deps: PrepareDeps, dispatchId: string): Promise<'emit' | undefined> {
   const [dispatch, registry] = await Promise.all([
     beginDispatch(deps.pool, dispatchId),
     deps.registry.current(),
   ]);
   if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
-  if (dispatch.closed_at !== null) return;
+  if (dispatch.closed_at !== null) return undefined;
+  if (dispatch.prepared_at !== null) return 'emit';
   // The local `prepare` has counted once. An attempt that ends in any way but with its process is forgotten again.
   const attempts = await countAttempt(deps.pool, dispatchId);
   const { attempt: attemptOfActivity, scheduledTimestampMs } = activityInfo();
   try {
-    await runDispatch(deps, registry, dispatch, {
+    return await runDispatch(deps, registry, dispatch, {
       hasCrashed: attempts - 1 > MAX_ATTEMPTS_ALONE,
       // Also where the activity waited long for a worker: a source is asked more than once.
       mayRetry: attemptOfActivity < MIN_ATTEMPTS || Date.now() - scheduledTimestampMs < RETRIED_FOR_MS,

@@ -17,6 +17,8 @@ export interface Prepared {
   tasks: NewTask[];
   /** Its row is there already, as `running`: it is finished, not inserted. */
   stands: boolean;
+  /** Of the revision that it is pinned to; null where that has none. */
+  max_tasks_per_hour: number | null;
 }
 
 export interface PrepareRunDeps {
@@ -66,7 +68,7 @@ export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Prom
   return {
     run: {
       ...run,
-      status: decision.error ? 'failed' : 'completed',
+      status: decision.error ? 'failed' : tasks.length > 0 && mode === 'live' ? 'running' : 'completed',
       task_count: tasks.length,
       error: decision.error,
       context: decision.context,
@@ -76,6 +78,7 @@ export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Prom
     },
     tasks,
     stands: row !== null,
+    max_tasks_per_hour: revision?.definition.limits.max_tasks_per_hour ?? null,
   };
 }
 

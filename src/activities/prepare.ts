@@ -30,22 +30,19 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
   // Dispatches under suspicion run one at a time: one that kills the worker takes no innocent ones along.
   let suspects: Promise<unknown> = Promise.resolve();
 
-  async function attempt(dispatchId: string, survived: boolean): Promise<'remote' | undefined> {
+  async function attempt(dispatchId: string, survived: boolean): Promise<'remote' | 'emit' | undefined> {
     const [dispatch, registry] = await Promise.all([
       beginDispatch(deps.pool, dispatchId),
       deps.registry.current(),
     ]);
     if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
     if (dispatch.closed_at !== null) return undefined;
+    if (dispatch.prepared_at !== null) return 'emit';
     if (await asksRemoteSources(registry, deps.resolvers, dispatch)) return 'remote';
-    if (dispatch.attempts === 0 || survived) {
-      await runDispatch(deps, registry, dispatch, {});
-      return undefined;
-    }
+    if (dispatch.attempts === 0 || survived) return runDispatch(deps, registry, dispatch, {});
     const turn = suspects.then(() => runSuspect(deps, registry, dispatch));
     suspects = turn.catch(() => undefined);
-    await turn;
-    return undefined;
+    return turn;
   }
 
   return async function prepare({ dispatch_id }) {
@@ -64,11 +61,18 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
   };
 }
 
-async function runSuspect(deps: PrepareDeps, registry: Registry, dispatch: Dispatch): Promise<void> {
+async function runSuspect(
+  deps: PrepareDeps,
+  registry: Registry,
+  dispatch: Dispatch,
+): Promise<'emit' | undefined> {
   const attempts = await countAttempt(deps.pool, dispatch.dispatch_id);
   const isShared = dispatch.members.length > 1;
-  if (isShared && attempts > MAX_ATTEMPTS_SHARED) return split(deps, dispatch, attempts);
-  await runDispatch(deps, registry, dispatch, { hasCrashed: attempts > MAX_ATTEMPTS_ALONE });
+  if (isShared && attempts > MAX_ATTEMPTS_SHARED) {
+    await split(deps, dispatch, attempts);
+    return undefined;
+  }
+  return runDispatch(deps, registry, dispatch, { hasCrashed: attempts > MAX_ATTEMPTS_ALONE });
 }
 
 /** The halves become dispatches of their own, each with its own count; the reconciler starts them. */

@@ -2,7 +2,8 @@
 import { activityInfo } from '@temporalio/activity';
 import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
 import { isRemote, type Resolvers } from '../resolvers/registry.ts';
-import type { DecideSinkMode } from '../sinks/sink-mode.ts';
+import type { PauseExceeded } from '../schedules/pause-exceeded.ts';
+import { type DecideSinkMode, SAYS_AUDIT } from '../sinks/sink-mode.ts';
 import type { Dispatch } from '../store/dispatches.ts';
 import { readEnvelopes } from '../store/events.ts';
 import type { Pool } from '../store/pool.ts';
@@ -17,6 +18,7 @@ export interface PrepareDeps {
   registry: AppliedRegistry;
   resolvers: Resolvers;
   sinkMode: DecideSinkMode;
+  pauseExceeded: PauseExceeded;
   metrics: Metrics;
   logger: Logger;
 }
@@ -27,8 +29,20 @@ export async function runDispatch(
   registry: Registry,
   dispatch: Dispatch,
   circumstances: Circumstances,
-): Promise<void> {
-  await commitRuns(deps, dispatch.dispatch_id, await prepareMembers(deps, registry, dispatch, circumstances));
+): Promise<'emit' | undefined> {
+  const prepared = await prepareMembers(deps, registry, dispatch, circumstances);
+  tellOfAudits(deps.logger, prepared);
+  return commitRuns(deps, dispatch.dispatch_id, prepared);
+}
+
+/** One line for each definition that says `emit: live` and is not: somebody waits for its tasks. */
+function tellOfAudits(logger: Logger, prepared: Prepared[]): void {
+  const audits = prepared.filter(({ run }) => run.sink_mode === 'audit' && run.sink_reason !== SAYS_AUDIT);
+  for (const [definition_id, runs] of Map.groupBy(audits, ({ run }) => run.definition_id)) {
+    const sink_reason = runs[0]?.run.sink_reason;
+    const context = { definition_id, sink_reason, runs: runs.length };
+    logger.warn(context, 'a definition says emit: live, and its runs are only audited');
+  }
 }
 
 /** Such a definition never shares a dispatch. */

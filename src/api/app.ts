@@ -4,10 +4,11 @@ import bearerAuth from '@fastify/bearer-auth';
 import helmet from '@fastify/helmet';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import type { StartDispatch } from '../bridge/dispatch.ts';
+import type { StartDispatch, StartEmission } from '../bridge/dispatch.ts';
 import type { AppliedRegistry } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import type { TemporalSchedules } from '../schedules/temporal-schedules.ts';
+import type { Sink } from '../sinks/sink.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { backfillRoutes } from './backfill.ts';
@@ -18,8 +19,11 @@ import { eventTypeRoutes } from './event-types.ts';
 import { eventRoutes } from './events.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { openApiRoutes, registerOpenApi } from './openapi.ts';
+import { pendingTaskRoutes } from './pending-tasks.ts';
 import { planRoutes } from './plan.ts';
+import { promotionRoutes } from './promotion.ts';
 import { quarantineRoutes } from './quarantine.ts';
+import { reviewRoutes } from './reviews.ts';
 import { runRoutes } from './runs.ts';
 import { taskRoutes } from './tasks.ts';
 import { tickRoutes } from './ticks.ts';
@@ -34,6 +38,9 @@ export interface ApiDeps extends HealthDeps {
   resolvers: Resolvers;
   sinkMode: DecideSinkMode;
   startDispatch: StartDispatch;
+  startEmission: StartEmission;
+  /** There also while ISSUE_SINK_TYPE is null, so that a promotion can look; null where ISSUE_CORE_URL is not set. */
+  issueCore: Sink | null;
   temporalSchedules: TemporalSchedules;
   /** DEFINITIONS_DIR: what is planned and applied. */
   definitionsDir: string;
@@ -48,10 +55,13 @@ export interface ApiDeps extends HealthDeps {
 const RESOURCES: ((deps: ApiDeps) => FastifyPluginAsyncZod)[] = [
   definitionRoutes,
   definitionPauseRoutes,
+  promotionRoutes,
   planRoutes,
   backfillRoutes,
   runRoutes,
+  reviewRoutes,
   taskRoutes,
+  pendingTaskRoutes,
   eventRoutes,
   quarantineRoutes,
   eventTypeRoutes,

@@ -9,6 +9,7 @@ import { lockPause } from '../store/definition-pauses.ts';
 import { type DefinitionRow, findCurrentDefinition, lockRegistry } from '../store/definitions.ts';
 import { countHeld } from '../store/event-decisions.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
+import { renewBudget } from '../store/task-budgets.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { Problem } from './problem.ts';
@@ -91,6 +92,8 @@ async function endPauseAndRelease(
   const definition = await findCurrentDefinition(client, definitionId);
   // First: batches that hold events because of it are waited for, and later ones wait until it is gone.
   const pause = await lockPause(client, definitionId);
+  // Before what is held is read, for the same reason: commits that hold because of it are waited for.
+  await renewBudget(client, definitionId);
   const waiting = await countHeld(client, definitionId);
   if (!definition && !pause && waiting === 0) throw unknown(definitionId);
   const released = { fired: 0, discarded: 0, dispatch_ids: [] as string[] };

@@ -1,18 +1,13 @@
 /** What applying DEFINITIONS_DIR would change, and doing it. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Resolvers } from '../resolvers/registry.ts';
-import { applyPlannedFolder, planFolder } from '../schedules/plan-folder.ts';
-import type { TemporalSchedules } from '../schedules/temporal-schedules.ts';
-import type { Pool } from '../store/pool.ts';
+import { applyPlannedFolder, type FolderDeps, planFolder } from '../schedules/plan-folder.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { jsonValue, timestamp } from './outputs.ts';
 import { definitionError, problems } from './problem.ts';
 
-export interface PlanRoutesDeps {
-  pool: Pool;
-  resolvers: Resolvers;
-  temporalSchedules: TemporalSchedules;
-  definitionsDir: string;
+export interface PlanRoutesDeps extends FolderDeps {
+  logger: Logger;
 }
 
 const plan = z.object({
@@ -31,6 +26,9 @@ const plan = z.object({
       ),
       next_fire_times: z.array(timestamp).describe('At most five; none where nothing will fire'),
       timezone: z.string().nullable().describe('Of the schedule'),
+      emit: z.enum(['audit', 'live']).nullable().describe('What it says; null where nothing will run'),
+      sink_mode: z.enum(['audit', 'live']).nullable().describe('What its runs will be'),
+      sink_reason: z.string().nullable().describe('Why they will be `audit`'),
     }),
   ),
   event_types: z.array(z.object({ type: z.string(), action: z.enum(['create', 'update', 'prune']) })),
@@ -51,6 +49,9 @@ const example = {
         '2026-11-20T12:15:00Z',
       ],
       timezone: 'UTC',
+      emit: 'audit',
+      sink_mode: 'audit',
+      sink_reason: 'the definition says emit: audit',
     },
   ],
   event_types: [{ type: 'kaizen.metrics.recorded', action: 'create' }],
@@ -93,7 +94,14 @@ export function planRoutes(deps: PlanRoutesDeps): FastifyPluginAsyncZod {
           },
         },
       },
-      () => applyPlannedFolder(deps, Date.now()),
+      async () => {
+        const done = await applyPlannedFolder(deps, Date.now());
+        for (const { definition_id, emit, sink_mode, sink_reason } of done.changes) {
+          if (emit === 'live' && sink_mode === 'audit')
+            deps.logger.warn({ definition_id, sink_reason }, 'a definition says emit: live and stays audit');
+        }
+        return done;
+      },
     );
   };
 }

@@ -8,6 +8,7 @@ import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { readEnvelopes } from '../store/events.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import {
+  findRunningOfChain,
   findUnfailedOfChain,
   lastRetryNumber,
   lockChain,
@@ -82,8 +83,7 @@ async function findFailed(
 ): Promise<{ failed: StandingRun; definition: ActiveDefinition }> {
   const run = (await readRunsForPrepare(deps.pool, [id])).get(id);
   if (!run) throw new Problem('not_found', `no run has the id ${id}`);
-  if (run.status !== 'failed')
-    throw new Problem('wrong_state', `the run is ${run.status}; only a failed run can be retried`);
+  refuseUnfailed(run);
   const definition = (await deps.registry.current()).find(run.definition_id);
   if (!definition) {
     throw new Problem(
@@ -92,6 +92,11 @@ async function findFailed(
     );
   }
   return { failed: run, definition };
+}
+
+function refuseUnfailed({ status }: StandingRun): void {
+  if (status === 'failed') return;
+  throw new Problem('wrong_state', `the run is ${status}; only a failed run can be retried`);
 }
 
 async function insertRetry(
@@ -104,6 +109,15 @@ async function insertRetry(
   const { definition_id, origin_trigger_key } = failed;
   // All runs of a chain have the same idempotency keys: two at a time would write the same tasks.
   await lockChain(client, definition_id, origin_trigger_key);
+  // A resume of its pending tasks may have reopened it, or the first run of its chain.
+  const now = (await readRunsForPrepare(client, [failed.run_id])).get(failed.run_id);
+  if (now) refuseUnfailed(now);
+  const running = await findRunningOfChain(client, definition_id, origin_trigger_key);
+  if (running)
+    throw new Problem(
+      'wrong_state',
+      `run ${running}, which has the same tasks, is running; retry when it ended`,
+    );
   const other = await findUnfailedOfChain(client, definition_id, origin_trigger_key);
   if (other)
     throw new Problem('wrong_state', `run ${other.run_id}, a retry of the same run, is ${other.status}`);

@@ -1,14 +1,17 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Pool } from '../store/pool.ts';
+import { listReviewsOfRun } from '../store/run-reviews.ts';
 import { findRun, listRuns } from '../store/run-views.ts';
 import { listTasksOfRun } from '../store/task-spawn-log.ts';
 import { dryRunAnswer, ruleExample } from './dry-run.ts';
-import { dryRunFlag, idText, isUuid, pageQuery, pathUuid, time } from './inputs.ts';
+import { dryRunFlag, idText, pageQuery, pathUuid, time } from './inputs.ts';
 import { jsonObject, listOf, ruleTrace, runError, started, timestamp, uuidText } from './outputs.ts';
-import { Problem, problems } from './problem.ts';
+import { problems } from './problem.ts';
 import { requestedBy, retryHeaders } from './request-headers.ts';
 import { createRetries, type RetryDeps } from './retry-run.ts';
+import { review, reviewExample } from './reviews.ts';
+import { runIdOf, runNotFound } from './run-id.ts';
 import { task, taskExample } from './tasks.ts';
 
 export interface RunRoutesDeps extends RetryDeps {
@@ -18,7 +21,7 @@ export interface RunRoutesDeps extends RetryDeps {
 const TRIGGER_KINDS = ['event', 'schedule', 'manual', 'retry'] as const;
 const RUN_STATUSES = ['running', 'completed', 'failed', 'missed'] as const;
 
-const run = z.object({
+export const run = z.object({
   run_id: uuidText,
   definition_id: z.string(),
   definition_hash: z.string(),
@@ -50,9 +53,10 @@ const wholeRun = run.extend({
   instructions: z.array(jsonObject),
   reports: z.array(jsonObject),
   tasks: z.array(task),
+  reviews: z.array(review).describe('What people said of it, newest first'),
 });
 
-const example = {
+export const runExample = {
   run_id: '8c1f6f0a-5f0e-5d55-9b0e-0f2a1c9f7a11',
   definition_id: 'low-success-rate-review',
   definition_hash: '6f0c4a5a3c5b2f0f8f6d2a0e6f1d7c3b9a8e7d6c5b4a39281706f5e4d3c2b1a0',
@@ -77,12 +81,13 @@ const example = {
 };
 
 const wholeExample = {
-  ...example,
+  ...runExample,
   context: { metrics: { agent: 'coach', project: 'kaizen-agentic', summary: { success_rate: 0.62 } } },
   rules: [ruleExample],
   instructions: [],
   reports: [],
   tasks: [taskExample],
+  reviews: [reviewExample],
 };
 
 const query = z.strictObject({
@@ -110,7 +115,7 @@ export function runRoutes(deps: RunRoutesDeps): FastifyPluginAsyncZod {
           description: 'Newest first.',
           tags,
           querystring: query,
-          response: { 200: listOf(run, example), ...problems() },
+          response: { 200: listOf(run, runExample), ...problems() },
         },
       },
       async (request) => {
@@ -124,7 +129,8 @@ export function runRoutes(deps: RunRoutesDeps): FastifyPluginAsyncZod {
       {
         schema: {
           summary: 'Show a run',
-          description: 'The run, whole: what it saw, what each rule came to, and the tasks that it made.',
+          description:
+            'The run, whole: what it saw, what each rule came to, the tasks that it made, and its reviews.',
           tags,
           params,
           querystring: z.strictObject({}),
@@ -133,9 +139,13 @@ export function runRoutes(deps: RunRoutesDeps): FastifyPluginAsyncZod {
       },
       async (request) => {
         const id = runIdOf(request.params.run_id);
-        const [found, tasks] = await Promise.all([findRun(deps.pool, id), listTasksOfRun(deps.pool, id)]);
-        if (!found) throw notFound(id);
-        return { ...found, tasks };
+        const [found, tasks, reviews] = await Promise.all([
+          findRun(deps.pool, id),
+          listTasksOfRun(deps.pool, id),
+          listReviewsOfRun(deps.pool, id),
+        ]);
+        if (!found) throw runNotFound(id);
+        return { ...found, tasks, reviews };
       },
     );
 
@@ -165,13 +175,4 @@ export function runRoutes(deps: RunRoutesDeps): FastifyPluginAsyncZod {
       },
     );
   };
-}
-
-function runIdOf(text: string): string {
-  if (!isUuid(text)) throw notFound(text);
-  return text.toLowerCase();
-}
-
-function notFound(id: string): Problem {
-  return new Problem('not_found', `no run has the id ${id}`);
 }

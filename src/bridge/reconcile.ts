@@ -18,7 +18,8 @@ import { type Pool, transaction } from '../store/pool.ts';
 import { failRunningRuns } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { StartDispatch } from './dispatch.ts';
+import { emissionWorkflowId } from '../workflows/contract.ts';
+import type { StartDispatch, StartEmission } from './dispatch.ts';
 
 const INTERVAL_MS = 5_000;
 /** Longer than a healthy dispatch takes, shorter than an operator's patience. */
@@ -38,6 +39,7 @@ export interface ReconcileDeps {
   pool: Pool;
   workflows: WorkflowClient;
   startDispatch: StartDispatch;
+  startEmission: StartEmission;
   metrics: Metrics;
   logger: Logger;
 }
@@ -77,7 +79,15 @@ export function startReconciler(reconcile: () => Promise<void>, logger: Logger):
 
 async function reconcileOne(deps: ReconcileDeps, dispatch: StaleDispatch): Promise<void> {
   const { dispatch_id: dispatchId } = dispatch;
-  const status = await workflowStatus(deps.workflows, dispatch);
+  const isEmission = dispatch.prepared_at !== null;
+  const status = isEmission
+    ? await statusOf(deps.workflows, emissionWorkflowId(dispatchId))
+    : await workflowStatus(deps.workflows, dispatch);
+  if (status === null && isEmission) {
+    deps.logger.info({ dispatch_id: dispatchId }, 'starting an emission that has no workflow');
+    await deps.startEmission(dispatchId);
+    return;
+  }
   if (status === null) {
     deps.logger.info({ dispatch_id: dispatchId }, 'starting a dispatch that has no workflow');
     if (dispatch.workflow_id !== null) await forgetScheduledWorkflow(deps.pool, dispatchId);
@@ -88,7 +98,9 @@ async function reconcileOne(deps: ReconcileDeps, dispatch: StaleDispatch): Promi
   if (!error) return;
   const again = await closeByForce(deps, dispatchId, status, {
     ...error,
-    details: { workflow_id: dispatch.workflow_id ?? dispatchId },
+    details: {
+      workflow_id: isEmission ? emissionWorkflowId(dispatchId) : (dispatch.workflow_id ?? dispatchId),
+    },
   });
   if (again) await deps.startDispatch(again);
 }
@@ -102,6 +114,15 @@ async function workflowStatus(workflows: WorkflowClient, dispatch: StaleDispatch
     // A backfill runs a tick's workflow id again; a reset goes on under the same first run.
     if (latest.raw.workflowExecutionInfo?.firstRunId === first_workflow_run_id) return latest.status.name;
     return (await workflows.getHandle(workflowId, first_workflow_run_id).describe()).status.name;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}
+
+async function statusOf(workflows: WorkflowClient, workflowId: string): Promise<string | null> {
+  try {
+    return (await workflows.getHandle(workflowId).describe()).status.name;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;

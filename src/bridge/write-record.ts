@@ -12,7 +12,7 @@ import { type DecidedRun, insertDecidedRuns, newEventRun } from '../store/runs.t
 import type { Candidate, Refused } from './decode.ts';
 import { composeDispatches } from './dispatch.ts';
 import { keepPausesOf } from './ended-pause.ts';
-import { identify } from './identify.ts';
+import { type Identified, identify } from './identify.ts';
 import { idOf, type Undecided } from './known-fates.ts';
 import { type FilterFailure, type Matched, matchEvents } from './match.ts';
 
@@ -27,6 +27,7 @@ export interface Recorded {
   open_dispatches: number;
   accepted: Candidate[];
   duplicates: number;
+  /** Refused for what is on record, not for what they are. */
   conflicts: Refused[];
   decisions: EventDecision[];
   /** Those that were not in quarantine before. */
@@ -40,11 +41,12 @@ export async function writeRecord(
   registry: Registry,
   undecided: Undecided,
 ): Promise<Recorded> {
-  const { accepted, duplicates, redelivered, conflicts } = await identify(client, undecided.candidates);
+  const identified = await identify(client, undecided.candidates);
+  const { accepted, duplicates, redelivered, conflicts } = identified;
   const matched = matchEvents(accepted, registry);
   await keepPausesOf(client, matched.decisions);
   const dispatches = composeDispatches(matched.fired, deps.resolvers);
-  await writeAccepted(deps, client, accepted, matched);
+  await writeAccepted(deps, client, identified, matched);
   for (const dispatch of dispatches) await insertDispatch(client, dispatch);
   const repeated = duplicates.length > 0 ? await countDuplicates(client, duplicates.map(duplicateOf)) : 0;
   const again = [...undecided.redelivered, ...redelivered.map(({ event_uid }) => event_uid)];
@@ -65,7 +67,7 @@ export async function writeRecord(
 async function writeAccepted(
   deps: WriteDeps,
   client: Queryable,
-  accepted: Candidate[],
+  { accepted, depths }: Identified,
   matched: Matched,
 ): Promise<void> {
   if (accepted.length === 0) return;
@@ -73,7 +75,7 @@ async function writeAccepted(
     client,
     accepted.map(({ event_uid, envelope, message: { subject, stream_seq } }) => {
       const fate = matched.unmatched.has(event_uid) ? 'unmatched' : 'accepted';
-      return { event_uid, fate, subject, stream_seq, envelope };
+      return { event_uid, fate, subject, stream_seq, depth: depths.get(event_uid) ?? 0, envelope };
     }),
   );
   if (matched.decisions.length > 0) await insertDecisions(client, matched.decisions);

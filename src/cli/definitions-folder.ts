@@ -4,13 +4,17 @@ import type { ServiceConfig } from '../config.ts';
 import { createResolvers } from '../resolvers/registry.ts';
 import type { FolderDeps } from '../schedules/plan-folder.ts';
 import { createTemporalSchedules, TemporalUnavailableError } from '../schedules/temporal-schedules.ts';
+import { createSinkMode } from '../sinks/sink-mode.ts';
 import { createPool } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 const DEFAULT_TEMPORAL_ADDRESS = '127.0.0.1:7233';
 
 export async function withFolder<T>(
-  config: Pick<ServiceConfig, 'DATABASE_URL' | 'DEFINITIONS_DIR' | 'TASK_QUEUE' | 'temporal'>,
+  config: Pick<
+    ServiceConfig,
+    'DATABASE_URL' | 'DEFINITIONS_DIR' | 'ISSUE_SINK_TYPE' | 'TASK_QUEUE' | 'temporal'
+  >,
   logger: Logger,
   work: (folder: FolderDeps) => Promise<T>,
 ): Promise<T> {
@@ -22,7 +26,9 @@ export async function withFolder<T>(
       const client = new Client({ connection, namespace: temporal.namespace ?? 'default' });
       const temporalSchedules = createTemporalSchedules({ client, taskQueue });
       const { DEFINITIONS_DIR: definitionsDir } = config;
-      return await work({ pool, temporalSchedules, resolvers: createResolvers(), definitionsDir });
+      const sinkMode = createSinkMode(config.ISSUE_SINK_TYPE);
+      const resolvers = createResolvers();
+      return await work({ pool, temporalSchedules, sinkMode, resolvers, definitionsDir });
     } finally {
       await connection.close();
     }

@@ -8,6 +8,7 @@ const devFileSchema = z.looseObject({
   api_url: z.string(),
   nats_url: z.string(),
   pid: z.number(),
+  issue_core_url: z.string().optional(),
   state_hub_url: z.string().optional(),
   kaizen_repos_root: z.string().optional(),
   kaizen_engagement_roster: z.string().optional(),
@@ -21,6 +22,7 @@ export interface DevFileContent {
   nats_url: string;
   database_url: string;
   api_url: string;
+  issue_core_url: string | undefined;
   state_hub_url: string | undefined;
   kaizen_repos_root: string | undefined;
   kaizen_engagement_roster: string | undefined;

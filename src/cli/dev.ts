@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
   type Config,
-  readConfig,
+  readDevConfig,
   readLaunchEnvironment,
   type ServiceConfig,
   withServers,
@@ -35,7 +35,7 @@ const MAX_RESTARTS = 5;
 const RESTART_WINDOW_MS = 60_000;
 
 export async function devCommand(options: DevOptions): Promise<number> {
-  const config = readConfig();
+  const config = readDevConfig();
   const logger = createLogger(config.LOG_LEVEL);
   const stateDir = options.stateDir ? resolve(options.stateDir) : await defaultStateDir(options.ephemeral);
   const devFile = join(stateDir, 'dev.json');
@@ -76,7 +76,8 @@ export async function devCommand(options: DevOptions): Promise<number> {
     if (!stopping.signal.aborted) {
       await writeDevFile(devFile, devFileContent(servers, surroundings, service.url));
       const isDefault = options.stateDir === null && !options.ephemeral;
-      say(summary(servers, surroundings, service.url, stateDir, isDefault));
+      const sink = sinkStory(config.ISSUE_SINK_TYPE);
+      say(summary(servers, [...surroundings.told, ['issue sink', sink]], service.url, stateDir, isDefault));
     }
     const failure = await Promise.race([
       stopping.requested,
@@ -189,6 +190,7 @@ function devFileContent(servers: Servers, { settings }: Surroundings, apiUrl: st
     nats_url,
     database_url,
     api_url: apiUrl,
+    issue_core_url: settings.ISSUE_CORE_URL,
     state_hub_url: settings.STATE_HUB_URL,
     kaizen_repos_root: settings.KAIZEN_REPOS_ROOT && resolve(settings.KAIZEN_REPOS_ROOT),
     kaizen_engagement_roster: settings.KAIZEN_ENGAGEMENT_ROSTER && resolve(settings.KAIZEN_ENGAGEMENT_ROSTER),
@@ -202,9 +204,15 @@ function placeOf(url: string): string {
   return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
 }
 
+function sinkStory(type: Config['ISSUE_SINK_TYPE']): string {
+  return type === 'null'
+    ? 'null (audit only); ISSUE_SINK_TYPE=issue-core makes approved definitions live'
+    : 'issue-core; a definition with emit: live and an approved audit run makes tasks there';
+}
+
 function summary(
   servers: Servers,
-  { told }: Surroundings,
+  told: Surroundings['told'],
   apiUrl: string,
   stateDir: string,
   isDefault: boolean,

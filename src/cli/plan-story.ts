@@ -51,12 +51,21 @@ function planLines(terminal: Terminal, { changes, event_types }: PlanAnswer): st
   ];
 }
 
-function changeLines(terminal: Terminal, { fields, next_fire_times, timezone }: Change): string[] {
+function changeLines(terminal: Terminal, change: Change): string[] {
+  const { fields, next_fire_times, timezone } = change;
   const times = next_fire_times.map((time) => zonedTime(time, timezone ?? 'UTC'));
   return [
     ...fields.map(({ path, from, to }) => `${printable(path) || '(whole)'}: ${shown(from)} → ${shown(to)}`),
+    ...sinkLines(terminal, change),
     ...times.map((time, at) => terminal.style('dim', `${at === 0 ? 'next' : '    '} ${time}`)),
   ];
+}
+
+/** Told where it matters: a definition that audits says so itself. */
+function sinkLines(terminal: Terminal, { emit, sink_mode, sink_reason }: Change): string[] {
+  if (emit !== 'live') return [];
+  if (sink_mode === 'live') return [`sink: ${terminal.style('green', 'live')}`];
+  return [terminal.style('yellow', `sink: audit, although emit: live: ${printable(sink_reason ?? '')}`)];
 }
 
 function actionText(terminal: Terminal, action: string): string {

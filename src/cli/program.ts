@@ -15,16 +15,20 @@ import { addDemo } from './demo.ts';
 import { addDryRun } from './dry-run.ts';
 import { addEventsExplain } from './events-explain.ts';
 import { addEventsList } from './events-list.ts';
+import { addPromote } from './promote.ts';
 import { addPublish } from './publish.ts';
 import { addQuarantineDiscard } from './quarantine-discard.ts';
 import { addQuarantineList } from './quarantine-list.ts';
 import { addQuarantineRedrive } from './quarantine-redrive.ts';
 import { addQuarantineShow } from './quarantine-show.ts';
+import { addReview } from './review.ts';
 import { addRun } from './run-definition.ts';
 import { addRunsList } from './runs-list.ts';
 import { addRunsRetry } from './runs-retry.ts';
 import { addRunsShow } from './runs-show.ts';
+import { addTasksDiscard } from './tasks-discard.ts';
 import { addTasksList } from './tasks-list.ts';
+import { addTasksResume } from './tasks-resume.ts';
 import { addTicks } from './ticks.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -55,7 +59,13 @@ export function createProgram(cli: Cli): Command {
   addRunsShow(runs, cli);
   addRunsRetry(runs, cli);
 
-  addTasksList(program.command('tasks').description('what runs asked for'), cli);
+  const tasks = program.command('tasks').description('what runs asked for');
+  addTasksList(tasks, cli);
+  addTasksResume(tasks, cli);
+  addTasksDiscard(tasks, cli);
+
+  addReview(program, cli);
+  addPromote(program, cli);
 
   addTicks(program, cli);
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Run, RunDetail } from '../clients/activity-core-api-shapes.ts';
 import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
 import { failureLines, fieldLines, indent, ruleLines, taskLines, valueLines } from './details.ts';
+import { printable } from './printable.ts';
 import { triggerText } from './runs-list.ts';
 import { styleOf } from './status-style.ts';
 import type { Terminal } from './terminal.ts';
@@ -42,9 +43,23 @@ function runStory(terminal: Terminal, run: RunDetail): string[] {
       run.rules.flatMap((rule) => ruleLines(terminal, rule)),
     ),
     ...section('Tasks', runTaskLines(terminal, run)),
-    ...(run.status === 'failed'
-      ? ['', `Once the cause is mended: activity-core runs retry ${run.run_id}`]
-      : []),
+    ...(run.reviews?.length ? section('Reviews', reviewLines(run.reviews)) : []),
+    ...nextLines(run),
+  ];
+}
+
+function reviewLines(reviews: NonNullable<RunDetail['reviews']>): string[] {
+  return reviews.map(({ verdict, reviewer, reviewed_at, note }) =>
+    printable(`${verdict} by ${reviewer} ${shortTime(reviewed_at)}${note ? `: ${note}` : ''}`),
+  );
+}
+
+function nextLines({ run_id, status, tasks }: RunDetail): string[] {
+  if (status === 'running') return [];
+  const isPending = tasks.some((task) => task.status === 'pending');
+  return [
+    ...(status === 'failed' ? ['', `Once the cause is mended: activity-core runs retry ${run_id}`] : []),
+    ...(isPending ? ['', `To send only what is pending: activity-core tasks resume --run ${run_id}`] : []),
   ];
 }
 

@@ -8,8 +8,8 @@ import { onStopSignal } from './stop-signal.ts';
 export async function serveCommand(options: { roles: string }): Promise<number> {
   const roles = parseRoles(options.roles);
   const needed = roles.includes('subscriber')
-    ? (['DATABASE_URL', 'NATS_URL'] as const)
-    : (['DATABASE_URL'] as const);
+    ? (['DATABASE_URL', 'NATS_URL', 'issue_core'] as const)
+    : (['DATABASE_URL', 'issue_core'] as const);
   const config = readServiceConfig(needed);
   const logger = createLogger(config.LOG_LEVEL);
   const stopping = onStopSignal();

@@ -79,6 +79,9 @@ export const runDetailSchema = z.looseObject({
   context: jsonObject.nullable(),
   rules: z.array(ruleSchema),
   tasks: z.array(taskSchema),
+  reviews: z
+    .array(z.looseObject({ verdict: text, reviewer: text, note: textOrNull, reviewed_at: text }))
+    .optional(),
 });
 
 export const definitionSchema = z.looseObject({

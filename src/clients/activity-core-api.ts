@@ -2,6 +2,16 @@
 import type { z } from 'zod';
 import type { JsonObject } from '../core/json.ts';
 import { ApiProblemError, ApiUnreachableError, UnexpectedAnswerError } from './activity-core-api-errors.ts';
+import {
+  type NewReview,
+  newReviewSchema,
+  type PendingTasks,
+  type PendingTasksRequest,
+  type Promotion,
+  pendingTasksSchema,
+  promotionSchema,
+  type ReviewRequest,
+} from './activity-core-api-live.ts';
 import { type PlanAnswer, planSchema } from './activity-core-api-plan.ts';
 import {
   type Backfill,
@@ -58,6 +68,7 @@ export interface ActivityCoreApi {
     definitionId: string,
     body: { reason?: string; held: 'run' | 'discard' },
   ): Promise<Resumed>;
+  getPromotion(definitionId: string): Promise<Promotion>;
   getPlan(): Promise<PlanAnswer>;
   applyPlan(): Promise<PlanAnswer>;
   listTicks(query: Query): Promise<Page<Tick>>;
@@ -68,9 +79,12 @@ export interface ActivityCoreApi {
   getRun(runId: string): Promise<RunDetail>;
   retryRun(runId: string): Promise<Started>;
   dryRetryRun(runId: string): Promise<DryRun>;
+  reviewRun(runId: string, body: ReviewRequest): Promise<NewReview>;
   /** `body`: `event` and what else contract 5 allows; `dry_run` is set here. */
   dryRun(definitionId: string, body: JsonObject): Promise<DryRun>;
   listTasks(query: Query): Promise<Page<Task>>;
+  resumeTasks(body: PendingTasksRequest): Promise<PendingTasks>;
+  discardTasks(body: PendingTasksRequest): Promise<PendingTasks>;
   listEvents(query: Query): Promise<Page<EventItem>>;
   getEvent(uidOrId: string): Promise<EventDetail>;
   listQuarantine(query: Query): Promise<Page<Quarantined>>;
@@ -125,6 +139,7 @@ export function createActivityCoreApi({ url, token, origin }: ActivityCoreApiOpt
       write(definitionSchema, ['definitions', definitionId, 'pause'], body),
     resumeDefinition: (definitionId, body) =>
       write(resumedSchema, ['definitions', definitionId, 'resume'], body),
+    getPromotion: (definitionId) => read(promotionSchema, ['definitions', definitionId, 'promotion']),
     getPlan: () => read(planSchema, ['plan']),
     applyPlan: () => write(planSchema, ['plan', 'apply'], {}),
     listTicks: (query) => read(pageSchema(tickSchema), ['ticks'], query),
@@ -140,9 +155,12 @@ export function createActivityCoreApi({ url, token, origin }: ActivityCoreApiOpt
     getRun: (runId) => read(runDetailSchema, ['runs', runId]),
     retryRun: (runId) => write(startedSchema, ['runs', runId, 'retry'], {}),
     dryRetryRun: (runId) => write(dryRunSchema, ['runs', runId, 'retry'], { dry_run: true }),
+    reviewRun: (runId, body) => write(newReviewSchema, ['runs', runId, 'review'], body),
     dryRun: (definitionId, body) =>
       write(dryRunSchema, ['definitions', definitionId, 'runs'], { ...body, dry_run: true }),
     listTasks: (query) => read(pageSchema(taskSchema), ['tasks'], query),
+    resumeTasks: (body) => write(pendingTasksSchema, ['tasks', 'resume'], body),
+    discardTasks: (body) => write(pendingTasksSchema, ['tasks', 'discard'], body),
     listEvents: (query) => read(pageSchema(eventSchema), ['events'], query),
     getEvent: (uidOrId) => read(eventDetailSchema, ['events', uidOrId]),
     listQuarantine: (query) => read(pageSchema(quarantinedSchema), ['quarantine'], query),

@@ -23,6 +23,7 @@ export const QUARANTINE_REASONS = [
   'invalid_attributes',
   'too_old',
   'id_conflict',
+  'causal_loop',
 ] as const;
 export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
 

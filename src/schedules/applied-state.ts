@@ -4,6 +4,7 @@ import { listPaused } from '../store/definition-pauses.ts';
 import { type DefinitionRow, listCurrentDefinitions } from '../store/definitions.ts';
 import { listEventTypes } from '../store/event-types.ts';
 import { type Pool, transaction } from '../store/pool.ts';
+import { type ApprovedContent, listApprovedContents } from '../store/run-reviews.ts';
 import { listSchedules, type ScheduleRow } from '../store/schedules.ts';
 import type { DescribedSchedule } from './described-schedule.ts';
 import type { TemporalSchedules } from './temporal-schedules.ts';
@@ -14,6 +15,8 @@ export interface AppliedState {
   schedules: ReadonlyMap<string, ScheduleRow>;
   /** By our API. A pause outlives the removal of its definition. */
   paused: ReadonlySet<string>;
+  /** The contents that may be emitted: `<definition_id>@<content_hash>`. */
+  approved: ReadonlySet<string>;
   /** Of those that have, or will have, a schedule. */
   found: ReadonlyMap<string, DescribedSchedule>;
   /** Schedules of ours in Temporal that no definition asks for and no row knows. */
@@ -28,7 +31,7 @@ export async function readAppliedState(
   temporal: TemporalSchedules,
   declared: readonly string[],
 ): Promise<AppliedState> {
-  const { definitions, eventTypes, schedules, paused } = await transaction(pool, async (client) => {
+  const { definitions, eventTypes, schedules, paused, approved } = await transaction(pool, async (client) => {
     // One snapshot: what an apply changes in between would look like a difference.
     await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
     return {
@@ -36,6 +39,7 @@ export async function readAppliedState(
       eventTypes: await listEventTypes(client),
       schedules: await listSchedules(client),
       paused: await listPaused(client),
+      approved: await listApprovedContents(client),
     };
   });
   const expected = new Set([
@@ -50,10 +54,14 @@ export async function readAppliedState(
     eventTypes: new Map(eventTypes.map((eventType) => [eventType.type, eventType])),
     schedules: new Map(schedules.map((row) => [row.definition_id, row])),
     paused: new Set(paused),
+    approved: new Set(approved.map(contentKey)),
     found: await describeAll(temporal, [...expected]),
     orphans: new Set(await temporal.list(expected)),
   };
 }
+
+export const contentKey = ({ definition_id, content_hash }: ApprovedContent): string =>
+  `${definition_id}@${content_hash}`;
 
 async function describeAll(
   temporal: TemporalSchedules,

@@ -4,6 +4,7 @@
  */
 import { canonicalJson } from '../core/json.ts';
 import { type Applied, applyDefinitions } from '../definitions/apply.ts';
+import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { findCurrentDefinition, lockRegistry } from '../store/definitions.ts';
 import { type Pool, type Queryable, readClock, transaction } from '../store/pool.ts';
 import { deleteOpenTicks } from '../store/schedule-ticks.ts';
@@ -21,11 +22,13 @@ import {
 export interface ApplyDeps {
   pool: Pool;
   temporalSchedules: TemporalSchedules;
+  /** What runs of a declared definition will be. */
+  sinkMode: DecideSinkMode;
 }
 
 /** @throws TemporalUnavailableError */
 export async function planDeclared(deps: ApplyDeps, declared: Declared, now: number): Promise<Plan> {
-  return comparePlan(declared, await readBefore(deps, declared), now);
+  return comparePlan(declared, await readBefore(deps, declared), deps.sinkMode, now);
 }
 
 /**
@@ -34,7 +37,7 @@ export async function planDeclared(deps: ApplyDeps, declared: Declared, now: num
  */
 export async function applyDeclared(deps: ApplyDeps, declared: Declared, now: number): Promise<Plan> {
   const before = await readBefore(deps, declared);
-  const plan = comparePlan(declared, before, now);
+  const plan = comparePlan(declared, before, deps.sinkMode, now);
   const applied = await applyDefinitions(deps.pool, declared);
   const settled = await applySchedules(deps).catch((error: unknown) => {
     if (!(error instanceof TemporalUnavailableError)) throw error;

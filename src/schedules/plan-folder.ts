@@ -32,7 +32,7 @@ export async function applyPlannedFolder(deps: FolderDeps, now: number): Promise
 }
 
 /** As errors name it: short where it lies below the folder that the process runs in. */
-function shownFolder(folder: string): string {
+export function shownFolder(folder: string): string {
   const way = relative(process.cwd(), folder);
   if (way === '') return '.';
   return way.startsWith('..') || isAbsolute(way) ? folder : way;

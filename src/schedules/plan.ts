@@ -2,10 +2,12 @@
 import type { EventType } from '../core/event-type.ts';
 import { nextFireTimes } from '../core/fire-times.ts';
 import { canonicalJson, type JsonObject } from '../core/json.ts';
+import { reviewedContentHash } from '../core/reviewed-content.ts';
 import type { Loaded } from '../definitions/load.ts';
+import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import type { DefinitionRow } from '../store/definitions.ts';
 import type { ScheduleRow } from '../store/schedules.ts';
-import type { AppliedState } from './applied-state.ts';
+import { type AppliedState, contentKey } from './applied-state.ts';
 import { type Drift, driftOf } from './drift.ts';
 import { diffFields, type Field } from './fields.ts';
 import { isPausedByHand } from './pause-note.ts';
@@ -22,6 +24,11 @@ export interface Change {
   next_fire_times: string[];
   /** Of the schedule; null without one. */
   timezone: string | null;
+  /** What the definition says; null where nothing will run. */
+  emit: 'audit' | 'live' | null;
+  /** What its runs will be, and why where that is `audit`. */
+  sink_mode: 'audit' | 'live' | null;
+  sink_reason: string | null;
 }
 
 export interface EventTypeChange {
@@ -40,7 +47,12 @@ type DeclaredDefinition = Declared['definitions'][number];
 const FIRE_TIMES = 5;
 
 /** `now`: ms since 1970. One change for each definition, and a drift beside it where there is one. */
-export function comparePlan(declared: Declared, applied: AppliedState, now: number): Plan {
+export function comparePlan(
+  declared: Declared,
+  applied: AppliedState,
+  sinkMode: DecideSinkMode,
+  now: number,
+): Plan {
   const definitions = new Map(declared.definitions.map((each) => [each.definition.id, each]));
   const ids = new Set([
     ...definitions.keys(),
@@ -51,9 +63,7 @@ export function comparePlan(declared: Declared, applied: AppliedState, now: numb
   return {
     changes: [...ids].sort().flatMap((id) => {
       const wanted = definitions.get(id);
-      return wanted
-        ? changesOf(wanted, applied, now)
-        : [{ definition_id: id, action: 'prune' as const, fields: [], next_fire_times: [], timezone: null }];
+      return wanted ? changesOf(wanted, applied, sinkMode, now) : [pruned(id)];
     }),
     event_types: eventTypeChanges(declared.eventTypes, applied.eventTypes),
   };
@@ -68,21 +78,46 @@ export function driftFor(declared: DeclaredDefinition, applied: AppliedState): D
   return driftOf(row, applied.found.get(id) ?? null, trigger.schedule, current.pause_reason);
 }
 
-function changesOf(declared: DeclaredDefinition, applied: AppliedState, now: number): Change[] {
-  const { id, trigger } = declared.definition;
-  const rest = {
-    definition_id: id,
+const NO_SINK = { emit: null, sink_mode: null, sink_reason: null } as const;
+
+const pruned = (id: string): Change => ({
+  definition_id: id,
+  action: 'prune',
+  fields: [],
+  next_fire_times: [],
+  timezone: null,
+  ...NO_SINK,
+});
+
+function changesOf(
+  declared: DeclaredDefinition,
+  applied: AppliedState,
+  sinkMode: DecideSinkMode,
+  now: number,
+): Change[] {
+  const { id: definition_id, trigger } = declared.definition;
+  const facts = {
     next_fire_times: fireTimes(declared, applied, now),
     timezone: trigger.schedule?.timezone ?? null,
+    ...(declared.definition.enabled ? sinkOf(declared, applied, sinkMode) : NO_SINK),
   };
   const changes: Change[] = [];
-  const { definition_id, ...facts } = rest;
   const change = mainChange(declared, applied);
   if (change) changes.push({ definition_id, ...change, ...facts });
   const { kept, restored } = driftFor(declared, applied);
   const fields = [...restored, ...kept];
   if (fields.length > 0) changes.push({ definition_id, action: 'drift', fields, ...facts });
   return changes;
+}
+
+function sinkOf(
+  { definition }: DeclaredDefinition,
+  { approved }: AppliedState,
+  sinkMode: DecideSinkMode,
+): Pick<Change, 'emit' | 'sink_mode' | 'sink_reason'> {
+  const content = { definition_id: definition.id, content_hash: reviewedContentHash(definition) };
+  const { mode, reason } = sinkMode({ definition, approved: approved.has(contentKey(content)) });
+  return { emit: definition.emit, sink_mode: mode, sink_reason: reason };
 }
 
 function mainChange(

@@ -4,27 +4,32 @@
  */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Client } from '@temporalio/client';
-import { NativeConnection, type Worker, type WorkflowBundle } from '@temporalio/worker';
-import { createActivities } from '../activities/activities.ts';
+import { NativeConnection, type WorkflowBundle } from '@temporalio/worker';
+import { createActivities, createEmissionActivities } from '../activities/activities.ts';
 import { createApp } from '../api/app.ts';
 import { type Bridge, startBridge } from '../bridge/bridge.ts';
 import { connectNats } from '../bridge/connect.ts';
-import { createStartDispatch, type StartDispatch } from '../bridge/dispatch.ts';
+import {
+  createStartDispatch,
+  createStartEmission,
+  type StartDispatch,
+  type StartEmission,
+} from '../bridge/dispatch.ts';
 import { createReconcile, startReconciler } from '../bridge/reconcile.ts';
 import { createRecordBatch } from '../bridge/record.ts';
-import { createStateHubClient } from '../clients/state-hub.ts';
 import { ConfigurationError, type ServiceConfig } from '../config.ts';
 import { createAppliedRegistry } from '../definitions/applied-registry.ts';
-import { createResolvers, type ResolverDeps } from '../resolvers/registry.ts';
 import { createAccountForTicks } from '../schedules/account-for-ticks.ts';
 import { lateTemporalSchedules } from '../schedules/late-temporal-schedules.ts';
+import { createPauseAllExceeded, createPauseExceeded } from '../schedules/pause-exceeded.ts';
 import { createTemporalSchedules, type TemporalSchedules } from '../schedules/temporal-schedules.ts';
 import { createSinkMode } from '../sinks/sink-mode.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { createPool, QUERY_TIMEOUT_MS } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { createWorker, installTemporalRuntime } from '../worker.ts';
+import { createWorkers, installTemporalRuntime, type Workers } from '../worker.ts';
+import { createExternalSystems } from './external-systems.ts';
 import { type Check, check, createChecks } from './readiness.ts';
 import { freePort, readTemporalMetrics } from './temporal-metrics.ts';
 import { createWaiting, within } from './waiting.ts';
@@ -58,8 +63,9 @@ const UNUSED: Check = { ok: true, message: 'not used by this role' };
 interface Parts {
   temporal: NativeConnection | null;
   startWorkflow: StartDispatch | null;
+  startEmission: StartEmission | null;
   temporalSchedules: TemporalSchedules | null;
-  worker: Worker | null;
+  workers: Workers | null;
   working: Promise<void>;
   nats: NatsConnection | null;
   bridge: Bridge | null;
@@ -72,7 +78,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   installTemporalRuntime(logger, metricsPort);
   const metrics = createMetrics();
   const pool = createPool(config.DATABASE_URL, logger, { max: 20, queryTimeoutMs: QUERY_TIMEOUT_MS });
-  const resolvers = createResolvers(resolverDeps(config));
+  const { resolvers, issueCore, sink } = createExternalSystems(config);
   const registry = createAppliedRegistry(pool, resolvers);
   const sinkMode = createSinkMode(config.ISSUE_SINK_TYPE);
   const namespace = config.temporal.namespace ?? 'default';
@@ -84,8 +90,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const parts: Parts = {
     temporal: null,
     startWorkflow: null,
+    startEmission: null,
     temporalSchedules: null,
-    worker: null,
+    workers: null,
     working: Promise.resolve(),
     nats: null,
     bridge: null,
@@ -97,7 +104,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await parts.startWorkflow(dispatchId);
   };
 
+  const startEmission: StartEmission = async (dispatchId) => {
+    if (!parts.startEmission) throw new Error('Temporal is not connected yet');
+    await parts.startEmission(dispatchId);
+  };
+
   const temporalSchedules = lateTemporalSchedules(() => parts.temporalSchedules);
+  const pauseExceeded = createPauseExceeded({ pool, temporalSchedules, metrics, logger });
 
   const checks = createChecks({
     pool,
@@ -110,8 +123,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     async temporal() {
       const { temporal } = parts;
       if (!temporal) return { ok: false, message: waiting.reason() };
-      if (parts.worker && parts.worker.getState() !== 'RUNNING')
-        return { ok: false, message: 'the worker does not poll' };
+      if (parts.workers?.isPolling() === false) return { ok: false, message: 'the worker does not poll' };
       return check(async () => void (await temporal.workflowService.getSystemInfo({})));
     },
   });
@@ -122,6 +134,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     resolvers,
     sinkMode,
     startDispatch,
+    startEmission,
+    issueCore,
     temporalSchedules,
     definitionsDir: config.DEFINITIONS_DIR,
     metrics,
@@ -165,26 +179,48 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }
     parts.temporal = connection;
     parts.startWorkflow = createStartDispatch(workflows, config.TASK_QUEUE);
+    parts.startEmission = createStartEmission(workflows, config.TASK_QUEUE);
     parts.temporalSchedules = createTemporalSchedules({ client, taskQueue: config.TASK_QUEUE });
     if (roles.includes('subscriber')) {
       parts.reconcilers = [
-        createReconcile({ pool, workflows, startDispatch, metrics, logger }),
+        createReconcile({ pool, workflows, startDispatch, startEmission, metrics, logger }),
         createAccountForTicks({ pool, temporalSchedules, workflows, metrics, logger }),
+        createPauseAllExceeded({ pool, logger }, pauseExceeded),
       ].map((pass) => startReconciler(pass, logger));
     }
   }
 
   async function startWorker(connection: NativeConnection): Promise<void> {
-    const activities = createActivities({ pool, registry, resolvers, sinkMode, metrics, logger });
+    const activities = createActivities({
+      pool,
+      registry,
+      resolvers,
+      sinkMode,
+      pauseExceeded,
+      metrics,
+      logger,
+    });
+    const emissionActivities = createEmissionActivities({
+      pool,
+      registry,
+      sink,
+      sinkMode,
+      metrics,
+      logger,
+      // A look-up, a post and a comment, and time to spare.
+      leaseSeconds: 3 * config.ISSUE_CORE_TIMEOUT_SECONDS + 30,
+      giveUpHours: config.EMIT_GIVE_UP_HOURS,
+    });
     const { workflowBundle } = options;
-    parts.worker = await createWorker({
+    parts.workers = await createWorkers({
       connection,
       namespace,
       taskQueue: config.TASK_QUEUE,
       activities,
+      emissionActivities,
       ...(workflowBundle && { workflowBundle }),
     });
-    parts.working = parts.worker.run();
+    parts.working = parts.workers.run();
     parts.working.catch(failure.reject);
   }
 
@@ -229,7 +265,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await step('reconcilers', () => Promise.all(parts.reconcilers.map((reconciler) => reconciler.stop())));
     await step('api', () => app.close());
     await step('worker', async () => {
-      if (parts.worker?.getState() === 'RUNNING') parts.worker.shutdown();
+      parts.workers?.shutdown();
       await parts.working;
     });
     await step('nats', async () => parts.nats?.drain());
@@ -246,15 +282,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       stopped ??= stop();
       return stopped;
     },
-  };
-}
-
-function resolverDeps(config: ServiceConfig): ResolverDeps {
-  const { STATE_HUB_URL: url, STATE_HUB_TOKEN: token } = config;
-  return {
-    kaizenReposRoot: config.KAIZEN_REPOS_ROOT,
-    kaizenEngagementRoster: config.KAIZEN_ENGAGEMENT_ROSTER,
-    stateHub: url === undefined ? undefined : createStateHubClient({ url, token }),
   };
 }
 

@@ -13,9 +13,11 @@ export type DecideSinkMode = (revision: {
   approved: boolean;
 }) => SinkMode;
 
+export const SAYS_AUDIT = 'the definition says emit: audit';
+
 export function createSinkMode(sinkType: 'null' | 'issue-core'): DecideSinkMode {
   return ({ definition, approved }) => {
-    if (definition.emit === 'audit') return { mode: 'audit', reason: 'the definition says emit: audit' };
+    if (definition.emit === 'audit') return { mode: 'audit', reason: SAYS_AUDIT };
     if (sinkType === 'null') return { mode: 'audit', reason: 'ISSUE_SINK_TYPE is null' };
     if (!approved) return { mode: 'audit', reason: 'no approved audit run of this content' };
     return { mode: 'live', reason: null };

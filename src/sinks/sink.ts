@@ -9,7 +9,7 @@ import type { JsonObject } from '../core/json.ts';
  * `known`        the key, or the task, was there before: a duplicate, unless an earlier post of ours got no answer
  * `rejected`     this task will never be taken
  * `unauthorized` nobody of ours is let in
- * `not_taken`    an answer was read: nothing happened, the same later
+ * `not_taken`    it did not arrive, or was answered so: nothing happened, the same later
  * `unknown`      no answer could be read: it may have happened; the same later
  */
 export type SinkAnswer =

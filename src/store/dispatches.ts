@@ -26,6 +26,8 @@ export interface Dispatch {
   members: DispatchMember[];
   /** Attempts before this one that ended without an answer. */
   attempts: number;
+  /** Its runs are decided and committed; specs of theirs are to be sent. */
+  prepared_at: string | null;
   closed_at: string | null;
 }
 
@@ -79,7 +81,8 @@ export async function beginDispatch(db: Queryable, dispatchId: string): Promise<
     `WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true)),
           before AS (SELECT attempts FROM dispatches WHERE dispatch_id = $1)
      UPDATE dispatches AS d SET attempts = greatest(d.attempts, 1) FROM unsynced, before WHERE dispatch_id = $1
-     RETURNING dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, before.attempts, closed_at`,
+     RETURNING dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, before.attempts,
+               prepared_at, closed_at`,
     [dispatchId],
   );
   const row = rows[0];
@@ -90,7 +93,8 @@ export async function beginDispatch(db: Queryable, dispatchId: string): Promise<
     definition_hash: row.definition_hashes[position],
     event_uid: row.event_uids[position],
   }));
-  return { dispatch_id: row.dispatch_id, members, attempts: row.attempts, closed_at: row.closed_at };
+  const { dispatch_id, attempts, prepared_at, closed_at } = row;
+  return { dispatch_id, members, attempts, prepared_at, closed_at };
 }
 
 export async function hasDispatch(db: Queryable, dispatchId: string): Promise<boolean> {
@@ -124,19 +128,45 @@ export async function closeDispatch(db: Queryable, dispatchId: string): Promise<
   return rowCount === 1;
 }
 
-/** Of events. A backfill or a run by hand does not hold up what comes from NATS. */
+/** Like `closeDispatch`, where specs are to be sent yet: it stays open until they are, and is not prepared again. */
+export async function markPrepared(db: Queryable, dispatchId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'UPDATE dispatches SET prepared_at = now() WHERE dispatch_id = $1 AND closed_at IS NULL AND prepared_at IS NULL',
+    [dispatchId],
+  );
+  return rowCount === 1;
+}
+
+/** For how long an emission that goes on is left alone by the reconciler. */
+const EMISSION_QUIET = '3 minutes';
+
+/** An emission says that it is at work. Null where there is nothing to send any more. */
+export async function touchEmission(
+  db: Queryable,
+  dispatchId: string,
+): Promise<{ prepared_at: string; now: string } | null> {
+  const { rows } = await db.query(
+    `UPDATE dispatches SET checked_at = now() + $2::interval
+      WHERE dispatch_id = $1 AND closed_at IS NULL AND prepared_at IS NOT NULL RETURNING prepared_at, now() AS now`,
+    [dispatchId, EMISSION_QUIET],
+  );
+  return rows[0] ?? null;
+}
+
+/** Of events. A backfill or a run by hand does not hold up what comes from NATS, nor does a slow issue-core. */
 export async function countOpenDispatches(db: Queryable): Promise<number> {
   const { rows } = await db.query(
-    'SELECT count(*) AS n FROM dispatches WHERE closed_at IS NULL AND event_uids[1] IS NOT NULL',
+    `SELECT count(*) AS n FROM dispatches
+      WHERE closed_at IS NULL AND prepared_at IS NULL AND event_uids[1] IS NOT NULL`,
   );
   return rows[0].n;
 }
 
-/** The dispatches, not closed yet, that decided these events: what a redelivery starts again. */
+/** The dispatches, not prepared yet, that decided these events: what a redelivery starts again. */
 export async function listOpenDispatchesOf(db: Queryable, eventUids: string[]): Promise<string[]> {
   const { rows } = await db.query(
     `SELECT DISTINCT dispatch_id FROM event_decisions JOIN dispatches USING (dispatch_id)
-      WHERE event_uid = ANY ($1) AND closed_at IS NULL`,
+      WHERE event_uid = ANY ($1) AND closed_at IS NULL AND prepared_at IS NULL`,
     [eventUids],
   );
   return rows.map((row) => row.dispatch_id);
@@ -146,6 +176,7 @@ export interface StaleDispatch {
   dispatch_id: string;
   workflow_id: string | null;
   first_workflow_run_id: string | null;
+  prepared_at: string | null;
 }
 
 /** Open dispatches that nobody looked at for a while. Looking at one leases it: other replicas pass it over meanwhile. */
@@ -159,7 +190,7 @@ export async function leaseStaleDispatches(
        SELECT dispatch_id FROM dispatches
         WHERE closed_at IS NULL AND checked_at < now() - make_interval(secs => $1)
         ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING dispatch_id, workflow_id, first_workflow_run_id`,
+     RETURNING dispatch_id, workflow_id, first_workflow_run_id, prepared_at`,
     [idleSeconds, limit],
   );
   return rows;
@@ -173,14 +204,21 @@ export async function forgetScheduledWorkflow(db: Queryable, dispatchId: string)
   );
 }
 
-/** What of a dispatch has no run yet: its workflow ended before `prepare` committed. */
+/**
+ * What of a dispatch has no run yet: its workflow ended before `prepare` committed. A member whose decision names this
+ * dispatch no more is not among them: it is held, or another dispatch runs it.
+ */
 export async function listMembersWithoutRun(db: Queryable, dispatchId: string): Promise<DispatchMember[]> {
   const { rows } = await db.query(
     `SELECT m.run_id, m.definition_id, m.definition_hash, m.event_uid
        FROM dispatches d,
             unnest(d.run_ids, d.definition_ids, d.definition_hashes, d.event_uids)
               AS m (run_id, definition_id, definition_hash, event_uid)
-      WHERE d.dispatch_id = $1 AND NOT EXISTS (SELECT 1 FROM activity_runs r WHERE r.run_id = m.run_id)`,
+      WHERE d.dispatch_id = $1
+        AND NOT EXISTS (SELECT 1 FROM activity_runs r WHERE r.run_id = m.run_id)
+        AND NOT EXISTS (SELECT 1 FROM event_decisions e
+                         WHERE e.event_uid = m.event_uid AND e.definition_id = m.definition_id
+                           AND e.dispatch_id IS DISTINCT FROM d.dispatch_id)`,
     [dispatchId],
   );
   return rows;

@@ -40,7 +40,7 @@ export async function listDecisions(db: Queryable, eventUid: string): Promise<De
 export async function moveDecisions(
   db: Queryable,
   from: string,
-  members: { event_uid: string | null; definition_id: string }[],
+  members: MemberDecision[],
   to: string,
 ): Promise<void> {
   await db.query(
@@ -49,6 +49,47 @@ export async function moveDecisions(
       WHERE d.event_uid = m.event_uid AND d.definition_id = m.definition_id AND d.dispatch_id = $1`,
     [from, to, JSON.stringify(members)],
   );
+}
+
+export interface MemberDecision {
+  event_uid: string | null;
+  definition_id: string;
+}
+
+/** What of a dispatch is not to run after all: it waits for a resume like any held event. Returns the definition of each. */
+export async function holdDecisions(
+  db: Queryable,
+  dispatchId: string,
+  members: (MemberDecision & { reason: string })[],
+): Promise<string[]> {
+  if (members.length === 0) return [];
+  const { rows } = await db.query(
+    `UPDATE event_decisions AS d
+        SET outcome = 'held', reason = m.reason, run_id = NULL, dispatch_id = NULL, decided_at = now()
+       FROM jsonb_to_recordset($2) AS m (event_uid uuid, definition_id text, reason text)
+      WHERE d.event_uid = m.event_uid AND d.definition_id = m.definition_id AND d.dispatch_id = $1
+     RETURNING d.definition_id`,
+    [dispatchId, JSON.stringify(members)],
+  );
+  return rows.map((row) => row.definition_id);
+}
+
+/** Members of a dispatch whose decision does not name it any more: they are held, or another one runs them. Their run ids. */
+export async function listDecisionsElsewhere(
+  db: Queryable,
+  dispatchId: string,
+  members: (MemberDecision & { run_id: string })[],
+): Promise<Set<string>> {
+  if (members.length === 0) return new Set();
+  const named = members.map(({ run_id, event_uid, definition_id }) => ({ run_id, event_uid, definition_id }));
+  const { rows } = await db.query(
+    `SELECT m.run_id
+       FROM jsonb_to_recordset($2) AS m (run_id uuid, event_uid uuid, definition_id text)
+       JOIN event_decisions d USING (event_uid, definition_id)
+      WHERE d.dispatch_id IS DISTINCT FROM $1`,
+    [dispatchId, JSON.stringify(named)],
+  );
+  return new Set(rows.map((row) => row.run_id));
 }
 
 export async function countHeld(db: Queryable, definitionId: string): Promise<number> {

@@ -22,6 +22,11 @@ export async function claimEventIds(db: Queryable, identities: EventIdentity[]):
   return new Set(rows.map((row) => row.event_uid));
 }
 
+/** Takes back claims of this transaction: what they were made for is refused, and may come again. */
+export async function releaseEventIds(db: Queryable, eventUids: string[]): Promise<void> {
+  await db.query('DELETE FROM event_ids WHERE event_uid = ANY ($1)', [eventUids]);
+}
+
 export interface KnownIdentity {
   content_hash: Buffer;
   stream_seq: number | null;

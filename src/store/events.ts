@@ -8,6 +8,8 @@ export interface NewEvent {
   fate: 'accepted' | 'unmatched';
   subject: string;
   stream_seq: number | null;
+  /** How many events came before it, each caused by the one before. */
+  depth: number;
   envelope: Envelope;
 }
 
@@ -26,10 +28,11 @@ export interface EventItem {
 
 export async function insertEvents(db: Queryable, events: NewEvent[]): Promise<void> {
   await db.query(
-    `INSERT INTO events (event_uid, fate, id, source, type, time, subject, stream_seq, envelope)
+    `INSERT INTO events (event_uid, fate, id, source, type, time, subject, stream_seq, depth, envelope)
      SELECT event_uid, fate, envelope->>'id', envelope->>'source', envelope->>'type',
-            time, subject, stream_seq, envelope
-       FROM jsonb_to_recordset($1) AS t (event_uid uuid, fate text, time timestamptz, subject text, stream_seq bigint, envelope jsonb)`,
+            time, subject, stream_seq, depth, envelope
+       FROM jsonb_to_recordset($1) AS t (event_uid uuid, fate text, time timestamptz, subject text, stream_seq bigint,
+                                        depth integer, envelope jsonb)`,
     // RFC 3339 knows offsets that PostgreSQL does not, so the time comes in UTC; the envelope keeps it as it was written.
     [
       JSON.stringify(
@@ -102,4 +105,43 @@ export async function findEvents(db: Queryable, uidOrId: string): Promise<EventD
     [uidOrId],
   );
   return rows;
+}
+
+/** What a `causation_id` names. `event_uid`, `id` and `type` are null for a task whose run had no event that is stored. */
+export interface Cause {
+  /** The event's; 0 where there is none. */
+  depth: number;
+  event_uid: string | null;
+  id: string | null;
+  type: string | null;
+  /** What the event names in turn. */
+  causation_id: string | null;
+  /** Where a task of ours is named: the event is what triggered its run. */
+  task: { idempotency_key: string; run_id: string; definition_id: string } | null;
+}
+
+/**
+ * By `id` (of several sources' events of one depth, the earliest), by `event_uid` (in lower case), or by a task's
+ * `idempotency_key`. Each name has its entry.
+ */
+export async function readCauses(db: Queryable, names: string[]): Promise<Map<string, Cause[]>> {
+  const { rows } = await db.query(
+    `SELECT name, depth, event_uid, id, type, envelope->>'causation_id' AS causation_id, NULL::json AS task
+       FROM (SELECT DISTINCT ON (id, depth) id AS name, * FROM events WHERE id = ANY ($1::text[])
+              ORDER BY id, depth, received_at) AS by_id
+     UNION ALL
+     SELECT event_uid::text, depth, event_uid, id, type, envelope->>'causation_id', NULL
+       FROM events WHERE event_uid = ANY ($2::uuid[])
+     UNION ALL
+     SELECT t.idempotency_key, coalesce(e.depth, 0), e.event_uid, e.id, e.type, e.envelope->>'causation_id',
+            json_build_object('idempotency_key', t.idempotency_key, 'run_id', t.run_id, 'definition_id', t.definition_id)
+       FROM task_spawn_log AS t
+            LEFT JOIN activity_runs AS r ON r.run_id = t.run_id
+            LEFT JOIN events AS e ON e.event_uid = r.event_uid
+      WHERE t.idempotency_key = ANY ($1::text[])`,
+    [names, names.filter((name) => UUID.test(name))],
+  );
+  const causes = new Map<string, Cause[]>(names.map((name) => [name, []]));
+  for (const { name, ...cause } of rows) causes.get(name)?.push(cause);
+  return causes;
 }

@@ -126,12 +126,12 @@ export async function insertDecidedRuns(db: Queryable, runs: DecidedRun[]): Prom
   return new Set(rows.map((row) => row.run_id));
 }
 
-/** Ends a run whose row stood as `running`; one that ended otherwise meanwhile is left alone (returns false). */
+/** Writes what was decided of a run whose row stood as `running`, which it stays while it emits; one that ended otherwise meanwhile is left alone (returns false). */
 export async function finishRun(db: Queryable, result: DecidedRun): Promise<boolean> {
   const { rowCount } = await db.query(
     `UPDATE activity_runs
         SET status = $2, task_count = $3, error = $4, context = $5, rules = $6, workflow_id = $7, workflow_run_id = $8,
-            sink_mode = $9, sink_reason = $10, finished_at = now()
+            sink_mode = $9, sink_reason = $10, finished_at = CASE WHEN $2 <> 'running' THEN now() END
       WHERE run_id = $1 AND status = 'running'`,
     [
       result.run_id,
@@ -217,4 +217,33 @@ export async function findUnfailedOfChain(
     [definitionId, originTriggerKey],
   );
   return rows[0] ?? null;
+}
+
+/** A run of the chain that is at work, the first one included. */
+export async function findRunningOfChain(
+  db: Queryable,
+  definitionId: string,
+  originTriggerKey: string,
+): Promise<string | null> {
+  const { rows } = await db.query(
+    `SELECT run_id FROM activity_runs
+      WHERE definition_id = $1 AND status = 'running'
+        AND (trigger_key = $2 OR (retry_of IS NOT NULL AND origin_trigger_key = $2)) LIMIT 1`,
+    [definitionId, originTriggerKey],
+  );
+  return rows[0]?.run_id ?? null;
+}
+
+/** Runs that are over, and whose pending specs are to be sent after all. Whoever calls this holds the locks of their chains. */
+export async function reopenRuns(
+  db: Queryable,
+  runIds: readonly string[],
+  dispatchId: string,
+): Promise<void> {
+  await db.query(
+    `UPDATE activity_runs
+        SET status = 'running', sink_mode = 'live', sink_reason = NULL, error = NULL, finished_at = NULL, dispatch_id = $2
+      WHERE run_id = ANY ($1) AND status <> 'running'`,
+    [runIds, dispatchId],
+  );
 }

@@ -24,7 +24,10 @@ export interface Task extends NewTask {
   emitted_at: string | null;
 }
 
-/** A key that is there belongs to an earlier run of the chain: the row moves to the retry, and only a failed one is rendered anew. */
+/**
+ * A key that is there belongs to an earlier run of the chain: the row moves to the retry, and only a failed one is rendered
+ * anew. One that was posted keeps its bytes, and how often nobody read an answer.
+ */
 export async function insertTasks(db: Queryable, tasks: NewTask[]): Promise<void> {
   await db.query(
     `INSERT INTO task_spawn_log AS t (idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status)
@@ -35,6 +38,8 @@ export async function insertTasks(db: Queryable, tasks: NewTask[]): Promise<void
        run_id     = EXCLUDED.run_id,
        spec       = CASE WHEN t.status = 'failed' THEN EXCLUDED.spec ELSE t.spec END,
        dedupe_key = CASE WHEN t.status = 'failed' THEN EXCLUDED.dedupe_key ELSE t.dedupe_key END,
+       request    = CASE WHEN t.status = 'failed' THEN NULL ELSE t.request END,
+       not_before = NULL,
        status     = CASE WHEN t.status = 'failed' THEN EXCLUDED.status ELSE t.status END`,
     [JSON.stringify(tasks)],
   );

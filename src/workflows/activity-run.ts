@@ -1,17 +1,24 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  ChildWorkflowCancellationType,
   isCancellation,
+  ParentClosePolicy,
   proxyActivities,
   proxyLocalActivities,
+  startChild,
+  TemporalFailure,
+  WorkflowIdReusePolicy,
   workflowInfo,
 } from '@temporalio/workflow';
-import type {
-  ActivityRunInput,
-  DispatchInput,
-  LocalActivities,
-  RemoteActivities,
-  ScheduledRunInput,
+import {
+  type ActivityRunInput,
+  type DispatchInput,
+  EMIT_TASKS,
+  emissionWorkflowId,
+  type LocalActivities,
+  type RemoteActivities,
+  type ScheduledRunInput,
 } from './contract.ts';
 
 // PostgreSQL being away delays a run and never fails it: transient failures are retried for as long as they last,
@@ -31,14 +38,38 @@ const { prepareRemote } = proxyActivities<RemoteActivities>({
 
 /** Runs one dispatch: every member gets its run, decided on its own, in one transaction (architecture, "The flow"). */
 export async function ActivityRun(input: ActivityRunInput): Promise<void> {
-  const { dispatch_id } = 'dispatch_id' in input ? input : await admitScheduled(input);
+  const dispatch = 'dispatch_id' in input ? input : await admitScheduled(input);
+  if ((await decide(dispatch)) === 'emit') await handOver(dispatch);
+}
+
+async function decide({ dispatch_id }: DispatchInput): Promise<'emit' | undefined> {
   try {
-    if ((await prepare({ dispatch_id })) === 'remote') await prepareRemote({ dispatch_id });
+    const next = await prepare({ dispatch_id });
+    return next === 'remote' ? await prepareRemote({ dispatch_id }) : next;
   } catch (error) {
     // An operator's cancellation is recorded by the reconciler, which knows it from the workflow's status.
     if (isCancellation(error)) throw error;
     await close({ dispatch_id, code: failureCode(error) });
     throw error;
+  }
+}
+
+/** Of an error that the package does not export. */
+const ALREADY_STARTED = 'WorkflowExecutionAlreadyStartedError';
+
+/** What is committed is sent by a workflow that outlives this one: with a slow issue-core no later tick is skipped. */
+async function handOver({ dispatch_id }: DispatchInput): Promise<void> {
+  try {
+    await startChild(EMIT_TASKS, {
+      workflowId: emissionWorkflowId(dispatch_id),
+      args: [{ dispatch_id }],
+      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      cancellationType: ChildWorkflowCancellationType.ABANDON,
+    });
+  } catch (error) {
+    // A reset of this workflow, or the reconciler, has started it before.
+    if (!(error instanceof TemporalFailure) || error.name !== ALREADY_STARTED) throw error;
   }
 }
 

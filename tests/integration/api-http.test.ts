@@ -261,6 +261,7 @@ test('the OpenAPI document describes every route, with its problems, and an exam
     [
       'get /api/v1/definitions',
       'get /api/v1/definitions/{definition_id}',
+      'get /api/v1/definitions/{definition_id}/promotion',
       'get /api/v1/event-types',
       'get /api/v1/events',
       'get /api/v1/events/{event}',
@@ -283,6 +284,9 @@ test('the OpenAPI document describes every route, with its problems, and an exam
       'post /api/v1/quarantine/{id}/discard',
       'post /api/v1/quarantine/{id}/redrive',
       'post /api/v1/runs/{run_id}/retry',
+      'post /api/v1/runs/{run_id}/review',
+      'post /api/v1/tasks/discard',
+      'post /api/v1/tasks/resume',
     ].sort(),
   );
   for (const [path, item] of Object.entries(document.paths)) {

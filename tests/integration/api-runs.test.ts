@@ -88,6 +88,7 @@ test('a run of an event is shown whole, with context, rules and tasks', async ()
     instructions: [],
     reports: [],
     tasks: [task],
+    reviews: [],
   });
   expect(await api.get('/api/v1/runs')).toMatchObject({
     status: 200,

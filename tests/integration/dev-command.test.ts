@@ -1,7 +1,7 @@
 /** `npm run dev` and `npm run demo` as a user runs them: the whole thing in processes of its own. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ interface DevFile {
   nats_url: string;
   database_url: string;
   api_url: string;
+  issue_core_url: string;
   state_hub_url: string;
   kaizen_repos_root: string;
   kaizen_engagement_roster: string;
@@ -119,11 +120,24 @@ function familyOf(pid: number): number[] {
   return family;
 }
 
+/** The token is in a file of its own that others cannot read, and nowhere else. */
+async function standInLetsInItsOwnToken(file: DevFile, output: string): Promise<void> {
+  const tokenFile = join(stateDir, 'issue-core-stand-in.token');
+  const token = readFileSync(tokenFile, 'utf8').trim();
+  expect(statSync(tokenFile).mode & 0o777).toBe(0o600);
+  expect(`${output}${JSON.stringify(file)}`).not.toContain(token);
+  const statusWith = async (authorization: string) =>
+    (await fetch(`${file.issue_core_url}/api/v1/tasks`, { headers: { authorization } })).status;
+  expect(await statusWith(`Bearer ${token}`)).toBe(200);
+  expect(await statusWith('Bearer another')).toBe(401);
+}
+
 test('dev says when it is ready, where everything is, and removes dev.json on a clean stop', async () => {
   const { dev, file } = await startDev();
   expect(Object.keys(file).sort()).toEqual([
     'api_url',
     'database_url',
+    'issue_core_url',
     'kaizen_engagement_roster',
     'kaizen_repos_root',
     'nats_url',
@@ -139,6 +153,11 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
   expect(dev.output()).toContain(`${file.kaizen_repos_root}   (a sample;`);
   expect(dev.output()).toContain(`${file.state_hub_url}   (a stand-in;`);
   expect((await fetch(`${file.state_hub_url}/engagements/coulomb-loop`)).status).toBe(200);
+  expect(dev.output()).toContain(`${file.issue_core_url}   (a stand-in;`);
+  expect(dev.output()).toContain('issue sink   null (audit only); ISSUE_SINK_TYPE=issue-core makes');
+  const made = await fetch(`${file.issue_core_url}/stand-in/tasks`);
+  expect(await made.json()).toEqual({ items: [] });
+  await standInLetsInItsOwnToken(file, dev.output());
   expect(dev.output()).not.toContain(new URL(file.database_url).password);
   dev.child.kill('SIGINT');
   expect(await dev.ended).toEqual([0, null]);

@@ -95,6 +95,7 @@ async function runRemote(api: TestApi, scheduledMs: number): Promise<void> {
     registry: createAppliedRegistry(api.pool, resolvers),
     resolvers,
     sinkMode: createSinkMode('null'),
+    pauseExceeded: async () => undefined,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),
   };

@@ -14,6 +14,7 @@ import { runId } from '../../src/core/ids.ts';
 import { canonicalJson, type JsonObject } from '../../src/core/json.ts';
 import { createAppliedRegistry } from '../../src/definitions/applied-registry.ts';
 import { createResolvers } from '../../src/resolvers/registry.ts';
+import { createPauseExceeded } from '../../src/schedules/pause-exceeded.ts';
 import { createSinkMode } from '../../src/sinks/sink-mode.ts';
 import {
   advanceRegistryVersion,
@@ -41,6 +42,8 @@ export interface TestApi extends AsyncDisposable {
   metrics: Metrics;
   /** The dispatches whose workflow was started, in order. */
   started: string[];
+  /** The dispatches whose emission was started, in order. */
+  emitted: string[];
   get(url: string): Promise<Answer>;
   post(url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   declare(definitions: object[], eventTypes?: EventType[]): Promise<void>;
@@ -58,6 +61,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
   const database = await createTestDatabase(serverUrl);
   const { pool } = database;
   const started: string[] = [];
+  const emitted: string[] = [];
   const resolvers = createResolvers();
   const shared = {
     pool,
@@ -71,6 +75,8 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
   const app = createApp({
     ...shared,
     startDispatch: async (dispatchId) => void started.push(dispatchId),
+    startEmission: async (dispatchId) => void emitted.push(dispatchId),
+    issueCore: null,
     temporalSchedules: createRecordedSchedules(),
     adminToken: undefined,
     roles: ['api'],
@@ -80,7 +86,9 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     ...overrides,
   });
   const record = createRecordBatch(shared);
-  const prepare = createPrepare(shared);
+  const { temporalSchedules = createRecordedSchedules() } = overrides;
+  const pauseExceeded = createPauseExceeded({ ...shared, temporalSchedules });
+  const prepare = createPrepare({ ...shared, pauseExceeded });
   let sequence = 0;
 
   async function call(options: InjectOptions): Promise<Answer> {
@@ -95,6 +103,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     pool,
     metrics: shared.metrics,
     started,
+    emitted,
     get: (url) => call({ method: 'GET', url }),
     post: (url, body, headers = {}) =>
       call({ method: 'POST', url, headers, ...(body === undefined ? {} : { payload: body as object }) }),
@@ -132,6 +141,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
       const tables = (await tablesOf(pool)).filter((table) => !kept.includes(table));
       await pool.query(`TRUNCATE ${tables.join(', ')}`);
       started.length = 0;
+      emitted.length = 0;
     },
     async [Symbol.asyncDispose]() {
       await app.close();

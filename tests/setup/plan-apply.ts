@@ -13,6 +13,7 @@ import {
   planFolder,
 } from '../../src/schedules/plan-folder.ts';
 import { createTemporalSchedules } from '../../src/schedules/temporal-schedules.ts';
+import { createSinkMode } from '../../src/sinks/sink-mode.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import type { TestServers } from './servers.ts';
 
@@ -44,7 +45,9 @@ export async function createPlanApply(servers: TestServers): Promise<PlanApply> 
   const suffix = randomUUID().slice(0, 8);
   const taskQueue = `test-${suffix}`;
   const temporalSchedules = createTemporalSchedules({ client, taskQueue });
-  const folder = { pool: database.pool, temporalSchedules, resolvers: createResolvers(), definitionsDir };
+  const sinkMode = createSinkMode('null');
+  const resolvers = createResolvers();
+  const folder = { pool: database.pool, temporalSchedules, sinkMode, resolvers, definitionsDir };
   const ids = new Set<string>();
   const fileOf = (id: string) => join(definitionsDir, `${id}.yaml`);
   const schedule = (id: string) => client.schedule.getHandle(`activity-core:${id}`);

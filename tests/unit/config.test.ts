@@ -13,9 +13,12 @@ function secretFile(name: string, text: string): string {
   return file;
 }
 
-function faultsOf(environment: Record<string, string>): string[] {
+function faultsOf(
+  environment: Record<string, string>,
+  needed: Parameters<typeof parseConfig>[1] = [],
+): string[] {
   try {
-    parseConfig(environment);
+    parseConfig(environment, needed);
   } catch (error) {
     if (error instanceof ConfigurationError) return [...error.faults];
     throw error;
@@ -91,10 +94,29 @@ test('no secret and no password in a URL is ever part of a fault', () => {
   expect(text).not.toContain('hunter2');
 });
 
-test('issue-core as the sink needs its address and token', () => {
-  expect(faultsOf({ ISSUE_SINK_TYPE: 'issue-core' })).toEqual([
-    'ISSUE_CORE_URL is not set; ISSUE_SINK_TYPE=issue-core needs it',
-    'ISSUE_CORE_TOKEN is not set; ISSUE_SINK_TYPE=issue-core needs it',
+const NO_ISSUE_CORE_URL = 'ISSUE_CORE_URL is not set; ISSUE_SINK_TYPE=issue-core needs it';
+const NO_ISSUE_CORE_TOKEN = 'ISSUE_CORE_TOKEN is not set; ISSUE_SINK_TYPE=issue-core needs it';
+
+test('issue-core as the sink needs its address and token where something is sent, told with all else', () => {
+  const environment = { ISSUE_SINK_TYPE: 'issue-core', ADMIN_PORT: 'eighty' };
+  expect(faultsOf(environment, ['DATABASE_URL', 'issue_core'])).toEqual([
+    expect.stringContaining('ADMIN_PORT is `eighty`'),
+    expect.stringContaining('DATABASE_URL is not set'),
+    NO_ISSUE_CORE_URL,
+    NO_ISSUE_CORE_TOKEN,
+  ]);
+  expect(faultsOf({ ISSUE_SINK_TYPE: 'null' }, ['issue_core'])).toEqual([]);
+});
+
+test('commands that send nothing need no issue-core', () => {
+  expect(faultsOf({ ISSUE_SINK_TYPE: 'issue-core' })).toEqual([]);
+});
+
+test('dev stands in for an address that is unset, and needs the token of one that is set', () => {
+  const sink = { ISSUE_SINK_TYPE: 'issue-core' };
+  expect(faultsOf(sink, ['issue_core_token'])).toEqual([]);
+  expect(faultsOf({ ...sink, ISSUE_CORE_URL: 'http://issues' }, ['issue_core_token'])).toEqual([
+    NO_ISSUE_CORE_TOKEN,
   ]);
 });
 
@@ -117,7 +139,7 @@ test('a command that needs a server says which variable is missing and what to d
 });
 
 test('what looks like an address and is none, an unreadable file and a blank secret are faults, all at once', () => {
-  const faults = faultsOf({
+  const environment = {
     DATABASE_URL: 'postgres://u:p@host:notaport/db',
     NATS_URL: 'nats://host:notaport',
     NATS_CREDS_FILE: join(folder, 'no-creds'),
@@ -125,7 +147,8 @@ test('what looks like an address and is none, an unreadable file and a blank sec
     ADMIN_PORT: '0x1F',
     RETENTION_DAYS: '500',
     ISSUE_SINK_TYPE: 'issue-core',
-  });
+  };
+  const faults = faultsOf(environment, ['issue_core']);
   expect(faults).toHaveLength(8);
   expect(faults.join('\n')).not.toContain('u:p@');
 });

@@ -3,9 +3,12 @@ import { zonedTime } from '../../src/cli/time.ts';
 import { compileDefinition } from '../../src/core/compile.ts';
 import { definitionSchema } from '../../src/core/definition.ts';
 import { contentSha256 } from '../../src/core/document.ts';
+import { reviewedContentHash } from '../../src/core/reviewed-content.ts';
+import { type AppliedState, contentKey } from '../../src/schedules/applied-state.ts';
 import { diffFields } from '../../src/schedules/fields.ts';
 import type { Declared } from '../../src/schedules/plan.ts';
 import { comparePlan } from '../../src/schedules/plan.ts';
+import { createSinkMode } from '../../src/sinks/sink-mode.ts';
 
 describe('fields that differ', () => {
   test.each([
@@ -46,10 +49,12 @@ const NOTHING = {
   found: new Map(),
   orphans: new Set<string>(),
   paused: new Set<string>(),
+  approved: new Set<string>(),
 };
 
 function fireTimes(schedule: object, now: string, fields: object = {}): string[] | undefined {
-  return comparePlan(declared(schedule, fields), NOTHING, Date.parse(now)).changes[0]?.next_fire_times;
+  return comparePlan(declared(schedule, fields), NOTHING, createSinkMode('null'), Date.parse(now)).changes[0]
+    ?.next_fire_times;
 }
 
 describe('next fire times', () => {
@@ -93,5 +98,33 @@ describe('what is told of times', () => {
     ['Asia/Kathmandu', '2026-10-25 06:15:00+05:45 Asia/Kathmandu'],
   ])('in %s', (timezone, told) => {
     expect(zonedTime('2026-10-25T00:30:00Z', timezone)).toBe(told);
+  });
+});
+
+describe('what runs will be', () => {
+  const live = declared({ every: '1h' }, { emit: 'live' });
+  const [{ definition }] = live.definitions as [Declared['definitions'][number]];
+  const content = { definition_id: definition.id, content_hash: reviewedContentHash(definition) };
+  const approved = { ...NOTHING, approved: new Set([contentKey(content)]) };
+  const sinkOf = (...[what, applied, type]: [Declared, AppliedState, 'null' | 'issue-core']) => {
+    const [change] = comparePlan(what, applied, createSinkMode(type), 0).changes;
+    return [change?.emit, change?.sink_mode, change?.sink_reason];
+  };
+
+  test('is live where the content is approved, and otherwise audit with the reason', () => {
+    expect(sinkOf(live, approved, 'issue-core')).toEqual(['live', 'live', null]);
+    expect(sinkOf(live, approved, 'null')).toEqual(['live', 'audit', 'ISSUE_SINK_TYPE is null']);
+    const unapproved = ['live', 'audit', 'no approved audit run of this content'];
+    expect(sinkOf(live, NOTHING, 'issue-core')).toEqual(unapproved);
+    const other = declared({ every: '2h' }, { emit: 'live' });
+    expect(sinkOf(other, approved, 'issue-core')).toEqual(unapproved);
+  });
+
+  test('is nothing where none will be', () => {
+    const off = declared({ every: '1h' }, { emit: 'live', enabled: false });
+    expect(sinkOf(off, approved, 'issue-core')).toEqual([null, null, null]);
+    const gone = { ...NOTHING, orphans: new Set(['timed']) };
+    const nothing = { definitions: [], eventTypes: [] };
+    expect(sinkOf(nothing, gone, 'issue-core')).toEqual([null, null, null]);
   });
 });

@@ -89,7 +89,11 @@ describe('what dev puts in the place of unset settings', () => {
   });
 
   test('all is set: nothing stands in for anything', async () => {
-    const environment = { KAIZEN_REPOS_ROOT: '/srv/repos', STATE_HUB_URL: 'http://hub.example' };
+    const environment = {
+      KAIZEN_REPOS_ROOT: '/srv/repos',
+      STATE_HUB_URL: 'http://hub.example',
+      ISSUE_CORE_URL: 'http://issues.example',
+    };
     await using dev = await opened(environment);
     expect(dev.settings).toMatchObject(environment);
     expect(dev.told).toEqual([]);

@@ -1,0 +1,108 @@
+/** How runs that emit end: what became of their specs, or what stopped them. Each error says what to do next. */
+import type { RunError } from '../core/decision.ts';
+import type { Registry } from '../definitions/applied-registry.ts';
+import type { SinkFault } from '../sinks/sink.ts';
+import type { DecideSinkMode } from '../sinks/sink-mode.ts';
+import { type EmittingRun, endEmittingRuns } from '../store/emitting-runs.ts';
+import type { Pool } from '../store/pool.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+export interface EndDeps {
+  pool: Pool;
+  metrics: Metrics;
+  logger: Logger;
+}
+
+/** `errorOf`: null where all went well. */
+export async function endRuns(
+  { pool, metrics, logger }: EndDeps,
+  runs: EmittingRun[],
+  errorOf: (run: EmittingRun) => RunError | null,
+): Promise<void> {
+  const ends = runs.map((run) => ({ run, error: errorOf(run) }));
+  const ended = await endEmittingRuns(
+    pool,
+    ends.map(({ run: { run_id }, error }) => ({ run_id, error })),
+  );
+  for (const { run, error } of ends) {
+    const { run_id, definition_id } = run;
+    if (!ended.has(run_id)) continue;
+    metrics.runs.inc({ definition_id, status: error ? 'failed' : 'completed' });
+    if (error) logger.warn({ run_id, definition_id, code: error.code }, error.message);
+  }
+}
+
+/** Of a run with nothing pending. */
+export function verdictOf(run: EmittingRun): RunError | null {
+  const { rejected, discarded, run_id } = run;
+  if (rejected.length > 0) {
+    const titles = rejected.map(({ rule_id, title }) => `${rule_id} ("${title}")`).slice(0, NAMED);
+    const more = rejected.length > NAMED ? ` and ${rejected.length - NAMED} more` : '';
+    return {
+      code: 'task_rejected',
+      message: `issue-core refused ${specs(rejected.length)}: ${titles.join(', ')}${more}; mend the definition, then \`activity-core runs retry ${run_id}\` sends only what is missing`,
+      details: { tasks: rejected },
+    };
+  }
+  if (discarded === 0) return null;
+  const message = `an operator discarded ${specs(discarded)} of this run before they were sent`;
+  return { code: 'tasks_discarded', message, details: { discarded } };
+}
+
+const NAMED = 5;
+
+export function refusedAccess(run: EmittingRun, fault: SinkFault): RunError {
+  return {
+    code: 'sink_unauthorized',
+    message: `issue-core does not let us in (${fault.message}); ${staying(run)}`,
+    details: { pending: run.pending, rejected: run.rejected, fault },
+  };
+}
+
+export function gaveUp(run: EmittingRun, hours: number): RunError {
+  return {
+    code: 'sink_unavailable',
+    message: `issue-core did not take everything within ${hours} h (EMIT_GIVE_UP_HOURS); ${staying(run)}`,
+    details: { pending: run.pending, rejected: run.rejected },
+  };
+}
+
+/** Those whose definition may not emit any more, with their error: ISSUE_SINK_TYPE, `emit` or a verdict has changed. */
+export async function switchedOff(
+  { sinkMode }: { sinkMode: DecideSinkMode },
+  registry: Registry,
+  runs: EmittingRun[],
+): Promise<Map<string, RunError>> {
+  const off = new Map<string, RunError>();
+  for (const run of runs) {
+    if (run.pending === 0) continue;
+    const reason = await whyOff(sinkMode, registry, run);
+    if (reason === null) continue;
+    off.set(run.run_id, {
+      code: 'sink_disabled',
+      message: `the sink was switched off while this run was emitting: ${reason}; ${staying(run)}`,
+      details: { reason, pending: run.pending, rejected: run.rejected },
+    });
+  }
+  return off;
+}
+
+async function whyOff(
+  sinkMode: DecideSinkMode,
+  registry: Registry,
+  { definition_id, definition_hash }: EmittingRun,
+): Promise<string | null> {
+  const current = registry.find(definition_id);
+  if (!current) return 'the definition is no longer declared';
+  // Whether it emits is said by what is applied now, whether it may by the content that the run has.
+  const revision = await registry.revision(definition_id, definition_hash);
+  return sinkMode({ definition: current.definition, approved: revision?.approved ?? false }).reason;
+}
+
+const specs = (count: number): string => (count === 1 ? '1 spec' : `${count} specs`);
+
+function staying({ pending, run_id }: EmittingRun): string {
+  const stay = pending === 1 ? '1 spec stays' : `${pending} specs stay`;
+  return `${stay} pending: \`activity-core tasks resume --run ${run_id}\` or \`tasks discard\` decides`;
+}

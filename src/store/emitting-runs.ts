@@ -1,0 +1,50 @@
+/** Runs whose specs are being sent: `running`, `live`, in a dispatch that is prepared. */
+import type { RunError } from '../core/decision.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Queryable } from './pool.ts';
+
+export interface EmittingRun {
+  run_id: string;
+  definition_id: string;
+  definition_hash: string;
+  pending: number;
+  discarded: number;
+  rejected: { idempotency_key: string; rule_id: string; title: string; last_error: JsonObject | null }[];
+}
+
+export async function listEmittingRuns(db: Queryable, dispatchId: string): Promise<EmittingRun[]> {
+  const { rows } = await db.query(
+    `SELECT r.run_id, r.definition_id, r.definition_hash,
+            count(*) FILTER (WHERE t.status = 'pending') AS pending,
+            count(*) FILTER (WHERE t.status = 'discarded') AS discarded,
+            coalesce(jsonb_agg(jsonb_build_object('idempotency_key', t.idempotency_key, 'rule_id', t.rule_id,
+                                                  'title', t.spec->>'title', 'last_error', t.last_error)
+                               ORDER BY t.created_at, t.idempotency_key)
+                       FILTER (WHERE t.status = 'failed'), '[]') AS rejected
+       FROM activity_runs r LEFT JOIN task_spawn_log t USING (run_id)
+      WHERE r.dispatch_id = $1 AND r.status = 'running' AND r.sink_mode = 'live'
+      GROUP BY r.run_id ORDER BY r.run_id`,
+    [dispatchId],
+  );
+  return rows;
+}
+
+/** A run that emitted, and how it ended. */
+export interface EmittedRun {
+  run_id: string;
+  error: RunError | null;
+}
+
+/** One that ended otherwise meanwhile is left alone. Returns the ids of those that ended now. */
+export async function endEmittingRuns(db: Queryable, runs: EmittedRun[]): Promise<Set<string>> {
+  if (runs.length === 0) return new Set();
+  const sorted = [...runs].sort((a, b) => (a.run_id < b.run_id ? -1 : 1));
+  const { rows } = await db.query(
+    `UPDATE activity_runs AS r
+        SET status = CASE WHEN n.error IS NULL THEN 'completed' ELSE 'failed' END, error = n.error, finished_at = clock_timestamp()
+       FROM jsonb_to_recordset($1) AS n (run_id uuid, error jsonb)
+      WHERE r.run_id = n.run_id AND r.status = 'running' RETURNING r.run_id`,
+    [JSON.stringify(sorted)],
+  );
+  return new Set(rows.map((row) => row.run_id));
+}
