@@ -3,6 +3,8 @@ ALTER TABLE dispatches ADD COLUMN prepared_at timestamptz;
 CREATE INDEX dispatches_deciding ON dispatches (dispatch_id) WHERE closed_at IS NULL AND prepared_at IS NULL;
 
 ALTER TABLE task_spawn_log
+  -- For audits and reports only; never sent (M10).
+  ADD COLUMN review_required  boolean NOT NULL DEFAULT false,
   -- The body as it was posted first: what is sent again is the same to the last byte.
   ADD COLUMN request          text,
   -- Posts whose answer nobody read: with one of them, issue-core may have the task already.

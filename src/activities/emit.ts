@@ -35,8 +35,9 @@ const HEARTBEAT_MS = 3_000;
 const PAUSE_MS = 250;
 /** Such rounds in a row before the activity lets its place go. */
 const MAX_IDLE_ROUNDS = 6;
-/** What is to be waited for longer than this, Temporal waits for. */
+/** What is to be waited for longer than this, Temporal waits for; but a rollback is to be noticed meanwhile. */
 const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_DELAY_MS = 60_000;
 /** Without any spec that ended for so long, in any dispatch, issue-core is taken to be down. */
 const DOWN_AFTER_MS = 10_000;
 
@@ -79,7 +80,7 @@ async function emitUntilDone(
     const isDown = round.fault !== null && performance.now() - health.lastEndedAt > DOWN_AFTER_MS;
     if (isDown || idle > MAX_IDLE_ROUNDS) throw later(dispatchId, 0);
     const pauseMs = Math.max(waitMs, PAUSE_MS * 2 ** idle);
-    if (pauseMs > LONGEST_PAUSE_MS && waitMs > 0) throw later(dispatchId, waitMs);
+    if (pauseMs > LONGEST_PAUSE_MS && waitMs > 0) throw later(dispatchId, Math.min(waitMs, LONGEST_DELAY_MS));
     await sleep(Math.min(pauseMs, LONGEST_PAUSE_MS), undefined, { signal }).catch(() => undefined);
   }
   throw later(dispatchId, 0);

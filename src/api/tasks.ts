@@ -20,6 +20,7 @@ export const task = z.object({
   task_ref: z.string().nullable(),
   attempts: z.int(),
   last_error: jsonObject.nullable(),
+  review_required: z.boolean().describe('For audits and reports only; never sent to issue-core'),
   created_at: timestamp,
   emitted_at: timestamp.nullable(),
 });
@@ -35,6 +36,7 @@ export const taskExample = {
   task_ref: null,
   attempts: 0,
   last_error: null,
+  review_required: false,
   created_at: '2026-11-20T08:15:00.3Z',
   emitted_at: null,
 };

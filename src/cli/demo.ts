@@ -1,4 +1,4 @@
-/** `demo`: what activity-core does with good and bad events, told step by step on a throw-away instance. */
+/** `demo`: what activity-core does with events, clocks and issue-core, told step by step on a throw-away instance. */
 import type { Command } from 'commander';
 import type { Cli, ExitCode } from './cli.ts';
 import { InstanceError, startInstance } from './demo/instance.ts';
@@ -13,7 +13,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export function addDemo(program: Command, cli: Cli): void {
   program
     .command('demo')
-    .description('show what becomes of good and bad events, on an instance that is removed afterwards')
+    .description('show what becomes of events, ticks and tasks, on an instance that is removed afterwards')
     .action(async () => cli.end(await demoCommand(cli)));
 }
 

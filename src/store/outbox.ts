@@ -105,7 +105,7 @@ export async function recordAnswer(
   const { rowCount } = await db.query(
     `UPDATE task_spawn_log
         SET status = $2, task_ref = $3, last_error = $4, emitted_at = CASE WHEN $2 <> 'failed' THEN clock_timestamp() END,
-            leased_until = NULL, not_before = NULL
+            attempts = greatest(attempts, 1), leased_until = NULL, not_before = NULL
       WHERE idempotency_key = $1 AND (status = 'pending' OR (status = 'discarded' AND $2 <> 'failed'))`,
     [
       idempotencyKey,

@@ -1,6 +1,6 @@
 /** Specs that wait in `task_spawn_log` as `pending`: what an operator resumes or discards. */
 import type { Queryable } from './pool.ts';
-import type { Task } from './task-spawn-log.ts';
+import { TASK_COLUMNS, type Task } from './task-spawn-log.ts';
 
 /** Whose specs; without members, everybody's. */
 export interface PendingScope {
@@ -8,8 +8,6 @@ export interface PendingScope {
   definition_id?: string | undefined;
 }
 
-const COLUMNS = `idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status, task_ref, attempts, last_error,
-  created_at, emitted_at`;
 const IN_SCOPE = '($1::uuid IS NULL OR t.run_id = $1) AND ($2::text IS NULL OR t.definition_id = $2)';
 const inScope = ({ run_id = undefined, definition_id = undefined }: PendingScope) => [
   run_id ?? null,
@@ -109,7 +107,7 @@ export async function listPendingTasksOfRuns(
   limit: number,
 ): Promise<{ count: number; items: Task[] }> {
   const { rows } = await db.query(
-    `SELECT ${COLUMNS}, count(*) OVER () AS total FROM task_spawn_log
+    `SELECT ${TASK_COLUMNS}, count(*) OVER () AS total FROM task_spawn_log
       WHERE run_id = ANY ($1) AND status = 'pending' ORDER BY created_at DESC, idempotency_key DESC LIMIT $2`,
     [runIds, limit],
   );
@@ -123,7 +121,7 @@ export async function listPendingTasks(
   limit: number,
 ): Promise<{ count: number; items: Task[] }> {
   const { rows } = await db.query(
-    `SELECT ${COLUMNS}, count(*) OVER () AS total FROM task_spawn_log t
+    `SELECT ${TASK_COLUMNS}, count(*) OVER () AS total FROM task_spawn_log t
       WHERE status = 'pending' AND ${IN_SCOPE} ORDER BY created_at DESC, idempotency_key DESC LIMIT $3`,
     [...inScope(scope), limit],
   );
@@ -152,7 +150,7 @@ export async function discardPendingTasks(
 }
 
 function taskColumns(table: string): string {
-  return COLUMNS.split(',')
+  return TASK_COLUMNS.split(',')
     .map((column) => `${table}.${column.trim()}`)
     .join(', ');
 }

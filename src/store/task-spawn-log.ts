@@ -17,6 +17,8 @@ export interface NewTask {
 }
 
 export interface Task extends NewTask {
+  /** For audits and reports only; never sent (M10). */
+  review_required: boolean;
   task_ref: string | null;
   attempts: number;
   last_error: JsonObject | null;
@@ -52,14 +54,14 @@ export interface TaskFilter {
   dedupe_key?: string | undefined;
 }
 
-const COLUMNS = `idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status, task_ref, attempts, last_error,
-  created_at, emitted_at`;
+export const TASK_COLUMNS = `idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status, task_ref, attempts, last_error,
+  review_required, created_at, emitted_at`;
 
 export function listTasks(db: Queryable, filter: TaskFilter, request: PageRequest): Promise<Page<Task>> {
   return readPage<Task>(
     db,
     {
-      select: `SELECT ${COLUMNS} FROM task_spawn_log`,
+      select: `SELECT ${TASK_COLUMNS} FROM task_spawn_log`,
       time: 'created_at',
       key: 'idempotency_key',
       where: [
@@ -75,7 +77,7 @@ export function listTasks(db: Queryable, filter: TaskFilter, request: PageReques
 
 export async function listTasksOfRun(db: Queryable, runId: string): Promise<Task[]> {
   const { rows } = await db.query(
-    `SELECT ${COLUMNS} FROM task_spawn_log WHERE run_id = $1 ORDER BY created_at, rule_id, idempotency_key`,
+    `SELECT ${TASK_COLUMNS} FROM task_spawn_log WHERE run_id = $1 ORDER BY created_at, rule_id, idempotency_key`,
     [runId],
   );
   return rows;

@@ -11,7 +11,7 @@ export async function EmitTasks({ dispatch_id }: DispatchInput): Promise<void> {
     startToCloseTimeout: '1 hour',
     heartbeatTimeout: '10 seconds',
     // Without end: giving up is the activity's to say, which ends the runs itself, with the reason.
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '2 minutes' },
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
   });
   await emit({ dispatch_id });
 }

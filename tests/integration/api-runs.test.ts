@@ -55,6 +55,7 @@ test('a run of an event is shown whole, with context, rules and tasks', async ()
     task_ref: null,
     attempts: 0,
     last_error: null,
+    review_required: false,
     created_at: expect.stringMatching(TIME),
     emitted_at: null,
   };

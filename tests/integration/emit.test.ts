@@ -133,6 +133,9 @@ test('after a rollback nothing more is sent, what is pending stays, and an opera
     body: { count: 3 },
   });
   expect(live.issueCore.requests()).toHaveLength(before);
+  // Metadata of ours, whatever it says, is not sent (M10).
+  await live.path.pool.query('UPDATE task_spawn_log SET review_required = true');
+  await live.path.pool.query('UPDATE activity_runs SET review_required = true');
   expect(await call(service, '/tasks/resume', { run_id: runId })).toMatchObject({
     status: 200,
     body: { count: 3 },
@@ -140,6 +143,7 @@ test('after a rollback nothing more is sent, what is pending stays, and an opera
   await until('all are created', async () => (await live.tasks("status = 'created'")).length === 3);
   expect(await ended(live, runId)).toMatchObject({ status: 'completed', error: null });
   expect(live.issueCore.tasks()).toHaveLength(3);
+  for (const { body } of live.issueCore.requests()) expect(body).not.toContain('review_required');
 });
 
 test('a run that was emitting when ISSUE_SINK_TYPE became null ends sink_disabled', async () => {

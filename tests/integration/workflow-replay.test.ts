@@ -18,9 +18,11 @@ beforeAll(async () => {
 test('there are histories of each workflow and of each way that it ends', () => {
   expect(histories.map((file) => basename(file)).sort()).toEqual([
     'activity-run-completed.json',
+    'activity-run-emit.json',
     'activity-run-prepare-gave-up.json',
     'activity-run-remote.json',
     'activity-run-scheduled.json',
+    'emit-tasks.json',
     'task-executor-refused.json',
   ]);
 });

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import { definitionSchema } from '../../src/core/definition.ts';
 import { reviewedContentHash } from '../../src/core/reviewed-content.ts';
 import { type IssueCoreStandIn, startIssueCoreStandIn } from '../../src/dev/stand-ins/issue-core.ts';
-import { advanceRegistryVersion, listCurrentDefinitions, lockRegistry } from '../../src/store/definitions.ts';
-import { transaction } from '../../src/store/pool.ts';
+import { advanceRegistryVersion, findCurrentDefinition, lockRegistry } from '../../src/store/definitions.ts';
+import { type Pool, transaction } from '../../src/store/pool.ts';
 import { insertReview, type Verdict } from '../../src/store/run-reviews.ts';
 import { applyFolder } from './apply-folder.ts';
 import { createEventPath, definitionsFolder, type EventPath } from './event-path.ts';
@@ -59,25 +59,7 @@ export async function createLivePath(
       await using next = await definitionsFolder(changed);
       await applyFolder(path.pool, next.path);
     },
-    async review(definitionId, verdict = 'approved') {
-      await transaction(path.pool, async (client) => {
-        await lockRegistry(client);
-        const current = (await listCurrentDefinitions(client)).find(
-          ({ definition_id }) => definition_id === definitionId,
-        );
-        if (!current) throw new Error(`${definitionId} is not applied`);
-        await insertReview(client, {
-          run_id: '00000000-0000-5000-8000-000000000000',
-          definition_id: definitionId,
-          definition_hash: current.definition_hash,
-          content_hash: reviewedContentHash(definitionSchema.parse(current.document)),
-          verdict,
-          reviewer: 'a test',
-          note: null,
-        });
-        await advanceRegistryVersion(client);
-      });
-    },
+    review: (definitionId, verdict) => reviewCurrent(path.pool, definitionId, verdict),
     async serve(environment = {}) {
       const service = await spawnService({
         environment: {
@@ -111,6 +93,29 @@ export async function createLivePath(
   };
   for (const id of approved) await live.review(id);
   return live;
+}
+
+/** What POST /runs/{run_id}/review writes, without a run. */
+export async function reviewCurrent(
+  pool: Pool,
+  definitionId: string,
+  verdict: Verdict = 'approved',
+): Promise<void> {
+  await transaction(pool, async (client) => {
+    await lockRegistry(client);
+    const current = await findCurrentDefinition(client, definitionId);
+    if (!current) throw new Error(`${definitionId} is not applied`);
+    await insertReview(client, {
+      run_id: '00000000-0000-5000-8000-000000000000',
+      definition_id: definitionId,
+      definition_hash: current.definition_hash,
+      content_hash: reviewedContentHash(definitionSchema.parse(current.document)),
+      verdict,
+      reviewer: 'a test',
+      note: null,
+    });
+    await advanceRegistryVersion(client);
+  });
 }
 
 /** One task for each event: `dedupe_key` is a template, left out where null. */

@@ -14,6 +14,10 @@ import { EVERY_TWO_SECONDS } from './every-two-seconds.ts';
 export interface Instance extends AsyncDisposable {
   api_url: string;
   nats_url: string;
+  /** Of its stand-in. */
+  issue_core_url: string;
+  /** The definitions that it applies, a copy: scenes may change them. */
+  definitionsDir: string;
   /** The sample that `dev` made. */
   engagement: { reposRoot: string; roster: string };
   /** The last lines that it wrote. */
@@ -48,7 +52,11 @@ export async function startInstance({ onProgress, signal }: InstanceOptions): Pr
   const definitionsDir = await demoDefinitions();
   const child = spawn(process.execPath, ['src/main.ts', 'dev', '--ephemeral', '--state-dir', stateDir], {
     cwd: CHECKOUT,
-    env: { ...readEnvironmentWithoutSettings(), DEFINITIONS_DIR: definitionsDir },
+    env: {
+      ...readEnvironmentWithoutSettings(),
+      DEFINITIONS_DIR: definitionsDir,
+      ISSUE_SINK_TYPE: 'issue-core',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     // Ctrl-C would reach it as well, and a second signal ends `dev` before it has stopped its servers.
     detached: true,
@@ -58,12 +66,21 @@ export async function startInstance({ onProgress, signal }: InstanceOptions): Pr
   const stop = () => stopInstance(child, ended, [stateDir, definitionsDir]);
   try {
     const ready = await waitUntilReady(child, stateDir, signal, onProgress, lines);
-    const { api_url, nats_url, kaizen_repos_root, kaizen_engagement_roster } = ready;
+    const { api_url, nats_url, issue_core_url, kaizen_repos_root, kaizen_engagement_roster } = ready;
     if (!kaizen_repos_root || !kaizen_engagement_roster) {
       throw new InstanceError('the instance has no sample engagement', lines.last());
     }
+    if (!issue_core_url) throw new InstanceError('the instance has no stand-in for issue-core', lines.last());
     const engagement = { reposRoot: kaizen_repos_root, roster: kaizen_engagement_roster };
-    return { api_url, nats_url, engagement, lastLines: lines.last, [Symbol.asyncDispose]: stop };
+    return {
+      api_url,
+      nats_url,
+      issue_core_url,
+      definitionsDir,
+      engagement,
+      lastLines: lines.last,
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -1,7 +1,9 @@
 /** A scene does something to the instance and looks what becomes of it. It holds, or throws NotHeld. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActivityCoreApi } from '../../clients/activity-core-api.ts';
+import type { PlanAnswer } from '../../clients/activity-core-api-plan.ts';
 import type { JsonObject } from '../../core/json.ts';
+import type { IssueCore } from './issue-core.ts';
 
 export interface Stage {
   api: ActivityCoreApi;
@@ -13,6 +15,9 @@ export interface Stage {
   startedAt: string;
   /** The instance's sample engagement: a folder of repositories, and who of them takes part. */
   engagement: { reposRoot: string; roster: string };
+  issueCore: IssueCore;
+  /** Changes that line in the demo's copy of the definition and applies it. Resolves with what the plan says of it. @throws NotHeld */
+  setEmit(definitionId: string, emit: 'audit' | 'live'): Promise<PlanAnswer['changes'][number]>;
   /** Ends the demo. */
   signal: AbortSignal;
 }

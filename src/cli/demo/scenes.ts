@@ -1,12 +1,11 @@
 /** What the demo shows, in this order. A new scene is a line at the end of the list. */
 import type { Quarantined, RunDetail } from '../../clients/activity-core-api-shapes.ts';
+import { completedRun, DEFINITION, metricsEvent, SUBJECT } from './metrics-event.ts';
 import { eventually, hold, type Scene, type Stage } from './scene.ts';
 import { engagementScenes } from './scenes-engagement.ts';
+import { liveScenes } from './scenes-live.ts';
 import { scheduleFires } from './scenes-schedule.ts';
 
-const TYPE = 'kaizen.metrics.recorded';
-const SUBJECT = `activity.${TYPE}`;
-const DEFINITION = 'low-success-rate-review';
 const RATE = 'context.metrics.summary.success_rate';
 
 const LOW_ID = 'demo-low';
@@ -17,7 +16,7 @@ const low: Scene = {
   given: 'event demo-low: the agent "coach" in kaizen-agentic, success rate 0.62',
   async play(stage) {
     await stage.publish(SUBJECT, lowEvent(stage));
-    const run = await finishedRun(stage, LOW_ID);
+    const run = await completedRun(stage, LOW_ID);
     const title = 'Review coach in kaizen-agentic';
     const made = run.tasks.map(({ status, spec }) => [status, spec.title]);
     hold(
@@ -40,8 +39,8 @@ const healthy: Scene = {
   title: 'An agent did well',
   given: 'event demo-healthy: the same agent, success rate 0.97',
   async play(stage) {
-    await stage.publish(SUBJECT, metricsEvent(stage, HEALTHY_ID, 0.97));
-    const run = await finishedRun(stage, HEALTHY_ID);
+    await stage.publish(SUBJECT, metricsEvent(stage, { id: HEALTHY_ID, success_rate: 0.97 }));
+    const run = await completedRun(stage, HEALTHY_ID);
     hold(run.tasks.length === 0, 'no task', run.tasks);
     return {
       happened: [
@@ -97,7 +96,7 @@ const unknownType: Scene = {
   async play(stage) {
     const type = 'kaizen.metrics.deleted';
     const subject = `activity.${type}`;
-    await stage.publish(subject, metricsEvent(stage, 'demo-unknown', 0.5, type));
+    await stage.publish(subject, metricsEvent(stage, { id: 'demo-unknown', success_rate: 0.5, type }));
     const quarantined = await refused(stage, subject, 'unregistered_type');
     return {
       happened: ['It was put in quarantine too. Declare its type, and it can be run again from there.'],
@@ -115,32 +114,10 @@ export const scenes: readonly Scene[] = [
   unknownType,
   ...engagementScenes,
   scheduleFires,
+  ...liveScenes,
 ];
 
-const lowEvent = (stage: Stage): string => metricsEvent(stage, LOW_ID, 0.62);
-
-function metricsEvent({ startedAt }: Stage, id: string, successRate: number, type = TYPE): string {
-  return JSON.stringify({
-    id,
-    type,
-    source: 'demo',
-    time: startedAt,
-    attributes: { agent: 'coach', project: 'kaizen-agentic', summary: { success_rate: successRate } },
-  });
-}
-
-/** Of an event that fires one definition. */
-async function finishedRun({ api, signal }: Stage, eventId: string): Promise<RunDetail> {
-  const runs = await eventually(`a finished run of ${eventId}`, signal, async () => {
-    const { items } = await api.listRuns({ event_id: eventId });
-    return items.length > 0 && items.every(({ status }) => status !== 'running') ? items : null;
-  });
-  hold(runs.length === 1, 'exactly one run', runs);
-  const run = await api.getRun(runs[0]?.run_id ?? '');
-  hold(run.definition_id === DEFINITION, `a run of ${DEFINITION}`, run.definition_id);
-  hold(run.status === 'completed', 'a completed run', run.error ?? run.status);
-  return run;
-}
+const lowEvent = (stage: Stage): string => metricsEvent(stage, { id: LOW_ID, success_rate: 0.62 });
 
 /** `it read context.metrics.summary.success_rate = 0.62`. */
 function readingOf({ rules }: RunDetail): string {

@@ -36,7 +36,7 @@ export function createStory(terminal: Terminal): Story {
       api = apiUrl;
       print('');
       print(
-        'It is ready. Now see what it makes of events, of the schedules of repositories, and of a clock.',
+        'It is ready. See what it makes of events, of the schedules of repositories and of a clock, and how its tasks become real.',
       );
     },
     sceneBegins(number, { title, given }) {
