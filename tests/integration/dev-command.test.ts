@@ -238,5 +238,5 @@ test("the kaizen handoff's smoke sequence does what its document says", async ()
 test('the demo tells its story and all of it holds', async () => {
   const demo = run('demo');
   expect(await demo.ended, demo.output()).toEqual([0, null]);
-  expect(demo.output()).toContain('8 of 8 held');
+  expect(demo.output()).toContain('14 of 14 held');
 });
