@@ -80,7 +80,7 @@ async function admitOnce(
   const dispatch = { dispatch_id, workflow_id, first_workflow_run_id };
   if (admission === 'paused') {
     await insertDispatch(client, { ...dispatch, members: [] });
-    await closeDispatch(client, dispatch_id);
+    await closeDispatch(client, dispatch_id, 'deciding');
     return { admission, refused: null, paused };
   }
   const run = newScheduledRun(input, dispatch_id, admission, schedule);
@@ -172,5 +172,5 @@ async function refuse(
 ): Promise<void> {
   const ended = { status, error, task_count: 0, context: null, rules: [] };
   await finishRun(client, { ...run, ...ended });
-  await closeDispatch(client, dispatchId);
+  await closeDispatch(client, dispatchId, 'deciding');
 }

@@ -24,7 +24,7 @@ export function createClose(deps: CloseDeps): Activities['close'] {
     };
     try {
       const failed = await transaction(deps.pool, async (client) => {
-        if (!(await closeDispatch(client, dispatch_id))) return [];
+        if (!(await closeDispatch(client, dispatch_id, 'deciding'))) return [];
         const standing = await failRunningRuns(client, dispatch_id, error);
         return [...standing, ...(await failMissingRuns(client, dispatch_id, error))];
       });

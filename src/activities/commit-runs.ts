@@ -1,6 +1,6 @@
 /** Runs, specs and the end of their dispatch in one transaction; a row that cannot be stored is cut out by halving. */
 import type { PauseExceeded } from '../schedules/pause-exceeded.ts';
-import { closeDispatch, markPrepared } from '../store/dispatches.ts';
+import { closeDispatch, lockDeciding, markPrepared } from '../store/dispatches.ts';
 import { isPoisonousRow } from '../store/failure.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import { finishRun, insertDecidedRuns } from '../store/runs.ts';
@@ -42,7 +42,7 @@ export async function commitRuns(
       const context = { err: error, dispatch_id: dispatchId, members: prepared.length };
       deps.logger.warn(context, 'a row cannot be stored; looking for it');
       const halved = await writeHalving(deps.pool, dispatchId, prepared);
-      await endOf(halved.emits)(deps.pool, dispatchId);
+      await endOf(deps.pool, dispatchId, halved.emits);
       return halved;
     },
   );
@@ -51,14 +51,18 @@ export async function commitRuns(
   return committed.emits ? 'emit' : undefined;
 }
 
-const endOf = (emits: boolean) => (emits ? markPrepared : closeDispatch);
+/** Whether the dispatch was still to be decided. */
+const endOf = (db: Queryable, dispatchId: string, emits: boolean): Promise<boolean> =>
+  emits ? markPrepared(db, dispatchId) : closeDispatch(db, dispatchId, 'deciding');
+
+const NOTHING: Omit<Committed, 'emits'> = { written: [], held: [], exceeded: [] };
 
 async function endAndWrite(client: Queryable, dispatchId: string, prepared: Prepared[]): Promise<Committed> {
   const emits = prepared.some(emitsTasks);
-  if (!(await endOf(emits)(client, dispatchId))) return { written: [], held: [], exceeded: [], emits };
+  if (!(await endOf(client, dispatchId, emits))) return { ...NOTHING, emits };
   const committed = await writeRuns(client, dispatchId, prepared);
   // All that was to be sent is held instead.
-  if (emits && !committed.emits) await closeDispatch(client, dispatchId);
+  if (emits && !committed.emits) await closeDispatch(client, dispatchId, 'emission');
   return committed;
 }
 
@@ -80,7 +84,10 @@ async function writeRuns(client: Queryable, dispatchId: string, prepared: Prepar
 
 async function writeHalving(pool: Pool, dispatchId: string, prepared: Prepared[]): Promise<Committed> {
   try {
-    return await transaction(pool, (client) => writeRuns(client, dispatchId, prepared));
+    return await transaction(pool, async (client) => {
+      if (!(await lockDeciding(client, dispatchId))) return { ...NOTHING, emits: prepared.some(emitsTasks) };
+      return writeRuns(client, dispatchId, prepared);
+    });
   } catch (error) {
     if (!isPoisonousRow(error)) throw error;
     const [culprit] = prepared;

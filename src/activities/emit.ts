@@ -30,6 +30,8 @@ export interface EmitDeps {
   giveUpHours: number;
 }
 
+/** Of one round: bodies are held in memory. */
+const SPECS_AT_ONCE = 1_000;
 const HEARTBEAT_MS = 3_000;
 /** Before the next round; twice as long after each round in a row that ended nothing. */
 const PAUSE_MS = 250;
@@ -110,7 +112,9 @@ async function emitOnce(deps: EmitDeps, dispatchId: string, signal: AbortSignal)
     return close(deps, dispatchId);
   }
   const isLeft = new Set(left.map(({ run_id }) => run_id));
-  const outbox = (await listOutbox(pool, dispatchId)).filter(({ run_id }) => isLeft.has(run_id));
+  const outbox = (await listOutbox(pool, dispatchId, SPECS_AT_ONCE)).filter(({ run_id }) =>
+    isLeft.has(run_id),
+  );
   const due = outbox.filter(({ wait_ms }) => wait_ms === 0);
   const policies = await policiesOf(registry, left);
   const round = await sendRound(deps, due, {
@@ -130,7 +134,7 @@ async function emitOnce(deps: EmitDeps, dispatchId: string, signal: AbortSignal)
 }
 
 async function close({ pool }: EmitDeps, dispatchId: string): Promise<'done'> {
-  await closeDispatch(pool, dispatchId);
+  await closeDispatch(pool, dispatchId, 'emission');
   return 'done';
 }
 

@@ -82,7 +82,7 @@ async function split(deps: PrepareDeps, dispatch: Dispatch, attempts: number): P
   deps.logger.error(context, 'a dispatch keeps killing its worker and is halved');
   const middle = members.length >> 1;
   await transaction(deps.pool, async (client) => {
-    if (!(await closeDispatch(client, dispatch_id))) return;
+    if (!(await closeDispatch(client, dispatch_id, 'deciding'))) return;
     for (const half of [members.slice(0, middle), members.slice(middle)]) {
       const id = randomUUID();
       await insertDispatch(client, { dispatch_id: id, members: half, due: true });

@@ -13,7 +13,6 @@ const MAX_SETBACKS = 10;
 
 export interface Round {
   ended: number;
-  blocked: number;
   /** The last setback; null where there was none. */
   fault: SinkFault | null;
   /** The answer that stopped everything. */
@@ -30,17 +29,18 @@ export async function sendRound(
   tasks: readonly OutboxTask[],
   { onDuplicateOf, signal }: RoundOptions,
 ): Promise<Round> {
-  const round: Round = { ended: 0, blocked: 0, fault: null, unauthorized: null };
+  const round: Round = { ended: 0, fault: null, unauthorized: null };
   let setbacks = 0;
-  const isOver = () => signal.aborted || round.unauthorized !== null || setbacks >= MAX_SETBACKS;
+  const thrown: unknown[] = [];
+  const isOver = () =>
+    signal.aborted || round.unauthorized !== null || setbacks >= MAX_SETBACKS || thrown.length > 0;
 
   async function send(task: OutboxTask): Promise<Sent['is']> {
-    const sent = await sendTask(deps, task, onDuplicateOf(task));
+    const sent = await sendTask(deps, task, { onDuplicate: onDuplicateOf(task), isOver });
     if (sent.is === 'ended') {
       round.ended += 1;
       setbacks = 0;
-    } else if (sent.is === 'blocked') round.blocked += 1;
-    else {
+    } else if (sent.is !== 'blocked') {
       setbacks += 1;
       round.fault = sent.fault;
       if (sent.is === 'unauthorized') round.unauthorized = sent.fault;
@@ -55,25 +55,29 @@ export async function sendRound(
     }
   }
 
-  const [first, ...groups] = groupsOf(tasks);
-  if (!first) return round;
-  const [alone, ...rest] = first;
-  if (alone && (await send(alone)) === 'ended' && rest.length > 0) groups.unshift(rest);
-  const waiting = groups.values();
-  await Promise.all(
-    Array.from({ length: CONCURRENCY }, async () => {
-      for (const group of waiting) {
-        if (isOver()) return;
-        await sendGroup(group);
-      }
-    }),
-  );
+  const waiting = groupsOf(tasks).values();
+  /** A loop that fails stops the others too, and is told when they have stopped: nothing is sent behind anybody's back. */
+  async function sendWaiting(): Promise<void> {
+    for (const group of waiting) {
+      if (isOver()) return;
+      await sendGroup(group).catch((error: unknown) => thrown.push(error));
+    }
+  }
+
+  for (const group of waiting) {
+    const [alone, ...rest] = group;
+    const is = alone ? await send(alone) : 'blocked';
+    if (is === 'ended') await sendGroup(rest);
+    if (is !== 'blocked' || isOver()) break;
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, sendWaiting));
+  if (thrown.length > 0) throw thrown[0];
   return round;
 }
 
 /** Posted ones come first: what became of them decides what the others of their key are. */
 function groupsOf(tasks: readonly OutboxTask[]): OutboxTask[][] {
-  const sorted = tasks.toSorted((a, b) => Number(b.request !== null) - Number(a.request !== null));
+  const sorted = tasks.toSorted((a, b) => b.unanswered_posts - a.unanswered_posts);
   const groups = Map.groupBy(sorted, ({ dedupe_key, idempotency_key }) =>
     dedupe_key === null ? `task ${idempotency_key}` : `key ${dedupe_key}`,
   );

@@ -6,6 +6,7 @@ import type { Definition } from '../core/definition.ts';
 import { requestBody } from '../sinks/request-body.ts';
 import type { Sink, SinkAnswer, SinkFault } from '../sinks/sink.ts';
 import {
+  type FinalAnswer,
   leaseDedupeKey,
   type OutboxTask,
   recordAnswer,
@@ -27,7 +28,7 @@ export interface SendDeps {
 /**
  * `ended`    it has its final status
  * `later`    it stays pending: the other side did not do it
- * `blocked`  it stays pending: another spec with its dedupe key is under way, or it may not be sent any more
+ * `blocked`  it was not sent: another spec with its dedupe key, or another process, is at it, or it may not be any more
  * `unauthorized`  it stays pending, and nothing more is to be sent
  */
 export type Sent =
@@ -41,53 +42,49 @@ type Setback = Extract<SinkAnswer, { fault: SinkFault }>;
 export async function sendTask(
   deps: SendDeps,
   task: OutboxTask,
-  onDuplicate: Definition['on_duplicate'],
+  { onDuplicate, isOver }: { onDuplicate: Definition['on_duplicate']; isOver: () => boolean },
 ): Promise<Sent> {
   // One that was posted may be there under its own key, which the answer to a second post tells; a look-up could not.
-  const wasPosted = task.request !== null || task.unanswered_posts > 0;
-  const asksFirst = task.dedupe_key !== null && onDuplicate !== 'always' && !wasPosted;
+  const asksFirst = task.dedupe_key !== null && onDuplicate !== 'always' && task.unanswered_posts === 0;
   if (!asksFirst) return post(deps, task, { leased: false });
   if (!(await leaseDedupeKey(deps.pool, task, deps.leaseSeconds))) return { is: 'blocked' };
   if (task.duplicate_of !== null) return comment(deps, task, task.duplicate_of);
   const found = await deps.sink.findOpen(task.dedupe_key ?? '');
   if (found.outcome !== 'found') return setBack(deps, task, found, 'ask');
   const [ref] = found.refs;
-  if (ref === undefined) return post(deps, task, { leased: true });
-  if (onDuplicate === 'skip') return end(deps, task, { status: 'duplicate', task_ref: ref });
-  await recordDuplicateOf(deps.pool, task.idempotency_key, ref);
-  return comment(deps, task, ref);
+  if (ref === undefined) return isOver() ? { is: 'blocked' } : post(deps, task, { leased: true });
+  if (onDuplicate === 'skip') return end(deps, task, { is: 'open', task_ref: ref });
+  const mayComment = !isOver() && (await recordDuplicateOf(deps.pool, task.idempotency_key, ref));
+  return mayComment ? comment(deps, task, ref) : { is: 'blocked' };
 }
 
 async function post(deps: SendDeps, task: OutboxTask, lease: { leased: boolean }): Promise<Sent> {
   const { pool, sink } = deps;
   const { idempotency_key } = task;
-  const intent = await recordIntent(pool, idempotency_key, requestBody(task.spec, task), lease);
-  if (!intent) return { is: 'blocked' };
-  const answer = await sink.create(idempotency_key, intent.request);
+  const request = await recordIntent(pool, idempotency_key, requestBody(task.spec, task), lease);
+  if (request === null) return { is: 'blocked' };
+  const answer = await sink.create(idempotency_key, request);
   if (answer.outcome === 'audited') throw new Error('the null sink was asked to send');
-  if (answer.outcome === 'created') return end(deps, task, { status: 'created', task_ref: answer.ref });
-  if (answer.outcome === 'known') {
-    // Where an earlier post of ours got no answer, it is that post's task.
-    const status = intent.unanswered > 0 ? 'created' : 'duplicate';
-    return end(deps, task, { status, task_ref: answer.ref });
-  }
-  return setBack(deps, task, answer, answer.outcome === 'unknown' ? null : 'post');
+  if (answer.outcome === 'created' || answer.outcome === 'known')
+    return end(deps, task, { is: answer.outcome, task_ref: answer.ref });
+  return setBack(deps, task, answer, 'post');
 }
 
-/** Under the key of its own that the sink makes of the task’s: the second of two is the same comment. */
+/** Under a key of its own, which the sink makes of the task's: the second of two is the same comment. */
 async function comment(deps: SendDeps, task: OutboxTask, ref: string): Promise<Sent> {
   const answer = await deps.sink.comment(ref, task.idempotency_key, commentText(task));
-  if (answer.outcome === 'commented') return end(deps, task, { status: 'duplicate', task_ref: ref });
+  if (answer.outcome === 'commented') return end(deps, task, { is: 'open', task_ref: ref });
   return setBack(deps, task, answer, 'ask');
 }
 
 async function end(
   { pool, metrics }: SendDeps,
   { definition_id, idempotency_key }: OutboxTask,
-  answer: Parameters<typeof recordAnswer>[2],
+  answer: FinalAnswer,
 ): Promise<Sent> {
-  if (await recordAnswer(pool, idempotency_key, answer))
-    metrics.tasks.inc({ definition_id, status: answer.status });
+  const status = await recordAnswer(pool, idempotency_key, answer);
+  if (status === null) return { is: 'blocked' };
+  metrics.tasks.inc({ definition_id, status });
   return { is: 'ended' };
 }
 
@@ -95,13 +92,15 @@ async function setBack(
   deps: SendDeps,
   task: OutboxTask,
   answer: Setback,
-  answered: 'post' | 'ask' | null,
+  asked: 'post' | 'ask',
 ): Promise<Sent> {
   const { fault } = answer;
-  if (answer.outcome === 'rejected') return end(deps, task, { status: 'failed', last_error: fault });
+  if (answer.outcome === 'rejected')
+    return end(deps, task, { is: 'rejected', posted: asked === 'post', last_error: fault });
   const retry_after_ms = 'retry_after_ms' in answer ? answer.retry_after_ms : null;
+  const answered = asked === 'post' && answer.outcome === 'unknown' ? null : asked;
   await recordSetback(deps.pool, task.idempotency_key, { last_error: fault, retry_after_ms, answered });
-  return { is: answer.outcome === 'unauthorized' ? 'unauthorized' : 'later', fault };
+  return answer.outcome === 'unauthorized' ? { is: 'unauthorized', fault } : { is: 'later', fault };
 }
 
 function commentText({ spec, definition_id, rule_id, run_id }: OutboxTask): string {

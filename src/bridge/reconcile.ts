@@ -3,7 +3,11 @@
  * and closes what a workflow that ended by force left behind. Runs in every subscriber; leases keep them apart.
  */
 import { randomUUID } from 'node:crypto';
-import { type WorkflowClient, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type WorkflowClient,
+  type WorkflowExecutionDescription,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { RunError } from '../core/decision.ts';
 import {
   closeDispatch,
@@ -47,8 +51,10 @@ export interface ReconcileDeps {
 /** One pass. */
 export function createReconcile(deps: ReconcileDeps): () => Promise<void> {
   return async function reconcile() {
-    const stale = await leaseStaleDispatches(deps.pool, IDLE_SECONDS, LEASED_AT_ONCE);
-    for (const dispatch of stale) {
+    const portion = { idleSeconds: IDLE_SECONDS, limit: LEASED_AT_ONCE };
+    const deciding = await leaseStaleDispatches(deps.pool, 'deciding', portion);
+    const emitting = await leaseStaleDispatches(deps.pool, 'emission', portion);
+    for (const dispatch of [...deciding, ...emitting]) {
       await reconcileOne(deps, dispatch).catch((error: unknown) => {
         deps.logger.warn(
           { err: error, dispatch_id: dispatch.dispatch_id },
@@ -78,66 +84,72 @@ export function startReconciler(reconcile: () => Promise<void>, logger: Logger):
 }
 
 async function reconcileOne(deps: ReconcileDeps, dispatch: StaleDispatch): Promise<void> {
-  const { dispatch_id: dispatchId } = dispatch;
-  const isEmission = dispatch.prepared_at !== null;
-  const status = isEmission
-    ? await statusOf(deps.workflows, emissionWorkflowId(dispatchId))
-    : await workflowStatus(deps.workflows, dispatch);
-  if (status === null && isEmission) {
-    deps.logger.info({ dispatch_id: dispatchId }, 'starting an emission that has no workflow');
-    await deps.startEmission(dispatchId);
-    return;
-  }
+  const { dispatch_id, workflow_id, prepared_at } = dispatch;
+  if (prepared_at !== null) return reconcileEmission(deps, dispatch_id);
+  const status = await statusOfDispatch(deps.workflows, dispatch);
   if (status === null) {
-    deps.logger.info({ dispatch_id: dispatchId }, 'starting a dispatch that has no workflow');
-    if (dispatch.workflow_id !== null) await forgetScheduledWorkflow(deps.pool, dispatchId);
-    await deps.startDispatch(dispatchId);
+    deps.logger.info({ dispatch_id }, 'starting a dispatch that has no workflow');
+    if (workflow_id !== null) await forgetScheduledWorkflow(deps.pool, dispatch_id);
+    await deps.startDispatch(dispatch_id);
     return;
   }
-  const error = ERROR_OF_STATUS[status];
-  if (!error) return;
-  const again = await closeByForce(deps, dispatchId, status, {
-    ...error,
-    details: {
-      workflow_id: isEmission ? emissionWorkflowId(dispatchId) : (dispatch.workflow_id ?? dispatchId),
-    },
-  });
+  const ended = { of: 'deciding', status, workflow_id: workflow_id ?? dispatch_id } as const;
+  const again = await closeByForce(deps, dispatch_id, ended);
   if (again) await deps.startDispatch(again);
 }
 
-async function workflowStatus(workflows: WorkflowClient, dispatch: StaleDispatch): Promise<string | null> {
-  const { workflow_id, first_workflow_run_id } = dispatch;
-  const workflowId = workflow_id ?? dispatch.dispatch_id;
+async function reconcileEmission(deps: ReconcileDeps, dispatch_id: string): Promise<void> {
+  const workflow_id = emissionWorkflowId(dispatch_id);
+  const status = await statusOf(deps.workflows, workflow_id);
+  if (status !== null)
+    return void (await closeByForce(deps, dispatch_id, { of: 'emission', status, workflow_id }));
+  deps.logger.info({ dispatch_id }, 'starting an emission that has no workflow');
+  await deps.startEmission(dispatch_id);
+}
+
+async function statusOfDispatch(workflows: WorkflowClient, dispatch: StaleDispatch): Promise<string | null> {
+  const { dispatch_id, workflow_id, first_workflow_run_id } = dispatch;
+  const workflowId = workflow_id ?? dispatch_id;
+  if (first_workflow_run_id === null) return statusOf(workflows, workflowId);
+  // A backfill runs a tick's workflow id again; a reset goes on under the same first run.
+  const latest = await describe(workflows, workflowId);
+  if (latest?.raw.workflowExecutionInfo?.firstRunId === first_workflow_run_id) return latest.status.name;
+  return latest && statusOf(workflows, workflowId, first_workflow_run_id);
+}
+
+async function statusOf(workflows: WorkflowClient, ...execution: Execution): Promise<string | null> {
+  return (await describe(workflows, ...execution))?.status.name ?? null;
+}
+
+type Execution = [workflowId: string, runId?: string];
+
+/** Null where Temporal does not know it. */
+async function describe(
+  workflows: WorkflowClient,
+  ...execution: Execution
+): Promise<WorkflowExecutionDescription | null> {
   try {
-    const latest = await workflows.getHandle(workflowId).describe();
-    if (first_workflow_run_id === null) return latest.status.name;
-    // A backfill runs a tick's workflow id again; a reset goes on under the same first run.
-    if (latest.raw.workflowExecutionInfo?.firstRunId === first_workflow_run_id) return latest.status.name;
-    return (await workflows.getHandle(workflowId, first_workflow_run_id).describe()).status.name;
+    return await workflows.getHandle(...execution).describe();
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;
   }
 }
 
-async function statusOf(workflows: WorkflowClient, workflowId: string): Promise<string | null> {
-  try {
-    return (await workflows.getHandle(workflowId).describe()).status.name;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
-  }
-}
-
-/** Ends the rows of a workflow that was ended by force; what has no row yet goes on in a new dispatch, whose id is returned. */
+/**
+ * Ends the rows of a workflow that was ended by force, not those of one that goes on; what has no row yet goes on in a new
+ * dispatch, whose id is returned.
+ */
 async function closeByForce(
   deps: ReconcileDeps,
   dispatchId: string,
-  status: string,
-  error: RunError,
+  { of, status, workflow_id }: { of: 'deciding' | 'emission'; status: string; workflow_id: string },
 ): Promise<string | null> {
+  const reason = ERROR_OF_STATUS[status];
+  if (!reason) return null;
+  const error: RunError = { ...reason, details: { workflow_id } };
   const closed = await transaction(deps.pool, async (client) => {
-    if (!(await closeDispatch(client, dispatchId))) return null;
+    if (!(await closeDispatch(client, dispatchId, of))) return null;
     const failed = await failRunningRuns(client, dispatchId, error);
     const members = await listMembersWithoutRun(client, dispatchId);
     if (members.length === 0) return { failed, members, again: null };

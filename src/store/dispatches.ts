@@ -119,10 +119,25 @@ export async function forgetAttempt(db: Queryable, dispatchId: string): Promise<
 /**
  * Whether it was open until now. Whoever ends a dispatch calls this first: the row's lock keeps a second one, who would
  * compose its members again, waiting until it finds the dispatch closed.
+ * `of`: what the caller ends. One who was to decide must not end the sending of what another has decided meanwhile.
  */
-export async function closeDispatch(db: Queryable, dispatchId: string): Promise<boolean> {
+export async function closeDispatch(
+  db: Queryable,
+  dispatchId: string,
+  of: 'deciding' | 'emission',
+): Promise<boolean> {
   const { rowCount } = await db.query(
-    'UPDATE dispatches SET closed_at = now() WHERE dispatch_id = $1 AND closed_at IS NULL',
+    `UPDATE dispatches SET closed_at = now()
+      WHERE dispatch_id = $1 AND closed_at IS NULL AND (prepared_at IS NOT NULL) = $2`,
+    [dispatchId, of === 'emission'],
+  );
+  return rowCount === 1;
+}
+
+/** Whether its members are still to be decided; until the transaction ends nobody else decides them. */
+export async function lockDeciding(db: Queryable, dispatchId: string): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'SELECT 1 FROM dispatches WHERE dispatch_id = $1 AND closed_at IS NULL AND prepared_at IS NULL FOR UPDATE',
     [dispatchId],
   );
   return rowCount === 1;
@@ -179,19 +194,22 @@ export interface StaleDispatch {
   prepared_at: string | null;
 }
 
-/** Open dispatches that nobody looked at for a while. Looking at one leases it: other replicas pass it over meanwhile. */
+/**
+ * Open dispatches that nobody looked at for a while. Looking at one leases it: other replicas pass it over meanwhile. Those
+ * that emit are leased apart: ten thousand of them, while issue-core is away, must not keep the others waiting.
+ */
 export async function leaseStaleDispatches(
   db: Queryable,
-  idleSeconds: number,
-  limit: number,
+  of: 'deciding' | 'emission',
+  { idleSeconds, limit }: { idleSeconds: number; limit: number },
 ): Promise<StaleDispatch[]> {
   const { rows } = await db.query(
     `UPDATE dispatches SET checked_at = now() WHERE dispatch_id IN (
        SELECT dispatch_id FROM dispatches
-        WHERE closed_at IS NULL AND checked_at < now() - make_interval(secs => $1)
+        WHERE closed_at IS NULL AND (prepared_at IS NOT NULL) = $3 AND checked_at < now() - make_interval(secs => $1)
         ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
      RETURNING dispatch_id, workflow_id, first_workflow_run_id, prepared_at`,
-    [idleSeconds, limit],
+    [idleSeconds, limit, of === 'emission'],
   );
   return rows;
 }

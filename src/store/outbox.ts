@@ -16,24 +16,23 @@ export interface OutboxTask {
   event_id: string | null;
   spec: TaskSpec;
   dedupe_key: string | null;
-  /** The body that was posted before; null where none was. */
-  request: string | null;
+  /** Posts whose answer nobody read. */
   unanswered_posts: number;
   duplicate_of: string | null;
   /** Milliseconds until it may be asked again; 0 where it may be now. */
   wait_ms: number;
 }
 
-/** Pending specs of the dispatch's runs that emit, in the order of their commit. */
-export async function listOutbox(db: Queryable, dispatchId: string): Promise<OutboxTask[]> {
+/** Pending specs of the dispatch's runs that emit: those that may be asked now come first, in the order of their commit. */
+export async function listOutbox(db: Queryable, dispatchId: string, limit: number): Promise<OutboxTask[]> {
   const { rows } = await db.query(
     `SELECT t.idempotency_key, t.run_id, t.definition_id, r.definition_hash, t.rule_id, r.event_id, t.spec, t.dedupe_key,
-            t.request, t.unanswered_posts, t.duplicate_of,
-            greatest(0, ceil(extract(epoch FROM t.not_before - clock_timestamp()) * 1000))::float8 AS wait_ms
+            t.unanswered_posts, t.duplicate_of,
+            ceil(extract(epoch FROM greatest(t.not_before - clock_timestamp(), '0')) * 1000)::float8 AS wait_ms
        FROM activity_runs r JOIN task_spawn_log t USING (run_id)
       WHERE r.dispatch_id = $1 AND r.status = 'running' AND r.sink_mode = 'live' AND t.status = 'pending'
-      ORDER BY t.created_at, t.idempotency_key`,
-    [dispatchId],
+      ORDER BY greatest(t.not_before, now()), t.created_at, t.idempotency_key LIMIT $2`,
+    [dispatchId, limit],
   );
   return rows.map((row) => ({ ...row, wait_ms: row.wait_ms ?? 0 }));
 }
@@ -59,7 +58,7 @@ export async function leaseDedupeKey(
         WHERE idempotency_key = $1 AND status = 'pending' AND ${IS_LIVE} AND NOT EXISTS (
           SELECT 1 FROM task_spawn_log o JOIN activity_runs r USING (run_id)
            WHERE o.dedupe_key = t.dedupe_key AND o.status = 'pending' AND o.idempotency_key <> t.idempotency_key
-             AND (o.leased_until > clock_timestamp() OR (o.request IS NOT NULL AND r.status = 'running')))`,
+             AND (o.leased_until > clock_timestamp() OR (o.unanswered_posts > 0 AND r.status = 'running')))`,
       [idempotency_key, seconds],
     );
     return rowCount === 1;
@@ -67,54 +66,80 @@ export async function leaseDedupeKey(
 }
 
 /**
- * The intent to post, before the post. `request`: the bytes to send, those of the first time where there was one.
- * `unanswered`: posts before this one whose answer nobody read. Null where it may not be sent now.
+ * The intent to post, before the post. The bytes to send: those of the first time where there was one. Null where it may
+ * not be sent now.
  */
 export async function recordIntent(
   db: Queryable,
   idempotencyKey: string,
   request: string,
   { leased }: { leased: boolean },
-): Promise<{ request: string; unanswered: number } | null> {
+): Promise<string | null> {
   const { rows } = await db.query(
     `UPDATE task_spawn_log AS t
         SET request = coalesce(request, $2), unanswered_posts = unanswered_posts + 1, attempts = attempts + 1
       WHERE idempotency_key = $1 AND status = 'pending' AND ${IS_LIVE} AND (NOT $3 OR leased_until > clock_timestamp())
-      RETURNING request, unanswered_posts - 1 AS unanswered`,
+      RETURNING request`,
     [idempotencyKey, request, leased],
   );
-  return rows[0] ?? null;
+  return rows[0]?.request ?? null;
 }
 
-/** A comment is due on that open task; it is decided once, whatever is open later. */
-export async function recordDuplicateOf(db: Queryable, idempotencyKey: string, ref: string): Promise<void> {
-  await db.query('UPDATE task_spawn_log SET duplicate_of = $2 WHERE idempotency_key = $1', [
-    idempotencyKey,
-    ref,
-  ]);
+/** What a look-up found counts only while no post is out: the open task may be that post's. */
+const NOT_POSTED = 'unanswered_posts = 0';
+
+/** A comment is due on that open task; it is decided once, whatever is open later. False where it may not be sent now. */
+export async function recordDuplicateOf(
+  db: Queryable,
+  idempotencyKey: string,
+  ref: string,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE task_spawn_log AS t SET duplicate_of = $2
+      WHERE idempotency_key = $1 AND status = 'pending' AND ${NOT_POSTED} AND ${IS_LIVE}`,
+    [idempotencyKey, ref],
+  );
+  return rowCount === 1;
 }
 
-/** The final answer. Whether it is the first one: two processes may have sent the same key. */
+/**
+ * The final answer.
+ *
+ * `created`  to a post
+ * `known`    to a post: a duplicate, unless another post of ours under this key got no answer that anybody read
+ * `open`     a look-up, or a comment: there is a task with its dedupe key
+ * `rejected` to a post or a comment; `posted` tells which
+ */
+export type FinalAnswer =
+  | { is: 'created' | 'known' | 'open'; task_ref: string }
+  | { is: 'rejected'; posted: boolean; last_error: JsonObject };
+
+/** What it is now; null where the answer does not count: another process was faster, or has a post out. */
 export async function recordAnswer(
   db: Queryable,
   idempotencyKey: string,
-  answer:
-    | { status: 'created' | 'duplicate'; task_ref: string }
-    | { status: 'failed'; last_error: JsonObject },
-): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `UPDATE task_spawn_log
-        SET status = $2, task_ref = $3, last_error = $4, emitted_at = CASE WHEN $2 <> 'failed' THEN clock_timestamp() END,
-            attempts = greatest(attempts, 1), leased_until = NULL, not_before = NULL
-      WHERE idempotency_key = $1 AND (status = 'pending' OR (status = 'discarded' AND $2 <> 'failed'))`,
-    [
-      idempotencyKey,
-      answer.status,
-      'task_ref' in answer ? answer.task_ref : null,
-      'last_error' in answer ? JSON.stringify(answer.last_error) : null,
-    ],
-  );
-  return rowCount === 1;
+  answer: FinalAnswer,
+): Promise<'created' | 'duplicate' | 'failed' | null> {
+  const { rows } =
+    answer.is === 'rejected'
+      ? await db.query(
+          `UPDATE task_spawn_log
+              SET status = 'failed', last_error = $2, attempts = greatest(attempts, 1), leased_until = NULL, not_before = NULL,
+                  unanswered_posts = unanswered_posts - CASE WHEN $3 THEN 1 ELSE 0 END
+            WHERE idempotency_key = $1 AND status = 'pending' RETURNING status`,
+          [idempotencyKey, JSON.stringify(answer.last_error), answer.posted],
+        )
+      : await db.query(
+          `UPDATE task_spawn_log
+              SET status = CASE WHEN $3 = 'created' OR ($3 = 'known' AND unanswered_posts > 1) THEN 'created'
+                                ELSE 'duplicate' END,
+                  task_ref = $2, last_error = NULL, emitted_at = clock_timestamp(), attempts = greatest(attempts, 1),
+                  leased_until = NULL, not_before = NULL
+            WHERE idempotency_key = $1 AND status IN ('pending', 'discarded') AND ($3 <> 'open' OR ${NOT_POSTED})
+            RETURNING status`,
+          [idempotencyKey, answer.task_ref, answer.is],
+        );
+  return rows[0]?.status ?? null;
 }
 
 export interface Setback {

@@ -184,6 +184,33 @@ test('the conventions name each error code of a run, and no other', () => {
   );
 });
 
+test.each(['docs/adr/adr-003-rule-instruction-model.md', 'SCOPE.md'])(
+  '%s says in the same words that review_required is metadata and is never sent',
+  (file) => {
+    const words = prose(file).replaceAll('*', '').replaceAll(/\s+/g, ' ');
+    expect(words).toContain(
+      '`review_required` is audit and report metadata only: it stands on runs, specs and reports, and the REST sink never sends it.',
+    );
+  },
+);
+
+test('the commands that the documents show have the options that they are given', () => {
+  const program = createProgram(silentCli);
+  const shown = documents.flatMap((file) => matches(read(file), /^npx activity-core (.*)$/gm));
+  const unknown = shown.flatMap((line) => {
+    const command = commandOf(program, line.split(' '));
+    const known = command.options.map(({ long }) => long);
+    return matches(line, / (--[a-z-]+)/g).flatMap((option) => (known.includes(option) ? [] : [line]));
+  });
+  expect(unknown).toEqual([]);
+  expect(shown.length).toBeGreaterThan(20);
+});
+
+function commandOf(program: Command, [word, ...rest]: string[]): Command {
+  const command = program.commands.find((candidate) => candidate.name() === word);
+  return command ? commandOf(command, rest) : program;
+}
+
 describe('docs/events.md', () => {
   const [envelope, cloudEvent, activityStream] = matches(read('docs/events.md'), /^```json\n(.*?)^```$/gms);
   const eventType = parse(read('definitions/event-types/kaizen.metrics.recorded.yaml'));
