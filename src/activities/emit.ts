@@ -103,12 +103,12 @@ async function emitOnce(deps: EmitDeps, dispatchId: string, signal: AbortSignal)
   const registry = await deps.registry.current();
   const off = await switchedOff(deps, registry, emitting);
   const over = emitting.filter(({ run_id, pending }) => pending === 0 || off.has(run_id));
-  await endRuns(deps, over, (run) => off.get(run.run_id) ?? verdictOf(run));
+  await endRuns(deps, dispatchId, over, (run) => off.get(run.run_id) ?? verdictOf(run));
   const left = emitting.filter((run) => !over.includes(run));
   if (left.length === 0) return close(deps, dispatchId);
   const hours = (Date.parse(emission.now) - Date.parse(emission.prepared_at)) / 3_600_000;
   if (hours >= deps.giveUpHours) {
-    await endRuns(deps, left, (run) => gaveUp(run, deps.giveUpHours));
+    await endRuns(deps, dispatchId, left, (run) => gaveUp(run, deps.giveUpHours));
     return close(deps, dispatchId);
   }
   const isLeft = new Set(left.map(({ run_id }) => run_id));
@@ -123,7 +123,7 @@ async function emitOnce(deps: EmitDeps, dispatchId: string, signal: AbortSignal)
   });
   const { unauthorized } = round;
   if (unauthorized) {
-    await endRuns(deps, await listEmittingRuns(pool, dispatchId), (run) =>
+    await endRuns(deps, dispatchId, await listEmittingRuns(pool, dispatchId), (run) =>
       run.pending > 0 ? refusedAccess(run, unauthorized) : verdictOf(run),
     );
     return close(deps, dispatchId);

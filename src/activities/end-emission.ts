@@ -17,12 +17,14 @@ export interface EndDeps {
 /** `errorOf`: null where all went well. */
 export async function endRuns(
   { pool, metrics, logger }: EndDeps,
+  dispatchId: string,
   runs: EmittingRun[],
   errorOf: (run: EmittingRun) => RunError | null,
 ): Promise<void> {
   const ends = runs.map((run) => ({ run, error: errorOf(run) }));
   const ended = await endEmittingRuns(
     pool,
+    dispatchId,
     ends.map(({ run: { run_id }, error }) => ({ run_id, error })),
   );
   for (const { run, error } of ends) {
@@ -35,14 +37,14 @@ export async function endRuns(
 
 /** Of a run with nothing pending. */
 export function verdictOf(run: EmittingRun): RunError | null {
-  const { rejected, discarded, run_id } = run;
-  if (rejected.length > 0) {
-    const titles = rejected.map(({ rule_id, title }) => `${rule_id} ("${title}")`).slice(0, NAMED);
-    const more = rejected.length > NAMED ? ` and ${rejected.length - NAMED} more` : '';
+  const { rejected, rejections, discarded, run_id } = run;
+  if (rejected > 0) {
+    const titles = rejections.map(({ rule_id, title }) => `${rule_id} ("${title}")`).slice(0, NAMED);
+    const more = rejected > NAMED ? ` and ${rejected - NAMED} more` : '';
     return {
       code: 'task_rejected',
-      message: `issue-core refused ${specs(rejected.length)}: ${titles.join(', ')}${more}; mend the definition, then \`activity-core runs retry ${run_id}\` sends only what is missing`,
-      details: { tasks: rejected },
+      message: `issue-core refused ${specs(rejected)}: ${titles.join(', ')}${more}; mend the definition, have it reviewed again, then \`activity-core runs retry ${run_id}\` sends only what is missing`,
+      details: { rejected, tasks: rejections },
     };
   }
   if (discarded === 0) return null;

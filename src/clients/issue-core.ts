@@ -30,7 +30,7 @@ export interface IssueCoreFault {
   message: string;
   /** The answer's text, up to 4 KiB; null without one. */
   answer: string | null;
-  /** From `Retry-After`, at most an hour; null where there is none. */
+  /** From `Retry-After`, at most a day; null where there is none. */
   retry_after_ms: number | null;
 }
 
@@ -53,7 +53,7 @@ interface Call<Schema extends z.ZodType> {
   schema: Schema;
 }
 
-const MAX_RETRY_AFTER_MS = 3_600_000;
+const MAX_RETRY_AFTER_MS = 86_400_000;
 /** A shorter token may stand in a reference by chance. */
 const SHORTEST_SECRET = 8;
 /** The longest spelling of one character: `&#x0000002b;` and the like. */

@@ -18,7 +18,6 @@ export function createIssueCoreRestSink(options: IssueCoreOptions): Sink {
   const client = createIssueCoreClient(options);
   return {
     type: 'issue-core',
-    status_of_new: 'pending',
 
     async create(idempotencyKey, body) {
       const answer = await client.createTask(idempotencyKey, body);

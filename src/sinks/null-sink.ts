@@ -4,7 +4,6 @@ import type { Sink } from './sink.ts';
 export function createNullSink(): Sink {
   return {
     type: 'null',
-    status_of_new: 'audited',
     create: async () => ({ outcome: 'audited' }),
     findOpen: async () => ({ outcome: 'found', refs: [] }),
     comment: async () => ({ outcome: 'commented' }),

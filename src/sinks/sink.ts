@@ -35,8 +35,6 @@ export type SinkComment = { outcome: 'commented' } | Extract<SinkAnswer, { fault
 
 export interface Sink {
   readonly type: 'null' | 'issue-core';
-  /** What a new spec is in the spawn log. */
-  readonly status_of_new: 'audited' | 'pending';
   /** `body`: as `requestBody` made it; again the same bytes for the same key. */
   create(idempotencyKey: string, body: string): Promise<SinkAnswer>;
   /** The open tasks with this key. */

@@ -9,18 +9,23 @@ export interface EmittingRun {
   definition_hash: string;
   pending: number;
   discarded: number;
-  rejected: { idempotency_key: string; rule_id: string; title: string; last_error: JsonObject | null }[];
+  rejected: number;
+  /** The first of them. */
+  rejections: { idempotency_key: string; rule_id: string; title: string; last_error: JsonObject | null }[];
 }
+
+const REJECTIONS = 20;
 
 export async function listEmittingRuns(db: Queryable, dispatchId: string): Promise<EmittingRun[]> {
   const { rows } = await db.query(
     `SELECT r.run_id, r.definition_id, r.definition_hash,
             count(*) FILTER (WHERE t.status = 'pending') AS pending,
             count(*) FILTER (WHERE t.status = 'discarded') AS discarded,
-            coalesce(jsonb_agg(jsonb_build_object('idempotency_key', t.idempotency_key, 'rule_id', t.rule_id,
-                                                  'title', t.spec->>'title', 'last_error', t.last_error)
-                               ORDER BY t.created_at, t.idempotency_key)
-                       FILTER (WHERE t.status = 'failed'), '[]') AS rejected
+            count(*) FILTER (WHERE t.status = 'failed') AS rejected,
+            (SELECT coalesce(jsonb_agg(f), '[]')
+               FROM (SELECT idempotency_key, rule_id, spec->>'title' AS title, last_error FROM task_spawn_log
+                      WHERE run_id = r.run_id AND status = 'failed'
+                      ORDER BY created_at, idempotency_key LIMIT ${REJECTIONS}) AS f) AS rejections
        FROM activity_runs r LEFT JOIN task_spawn_log t USING (run_id)
       WHERE r.dispatch_id = $1 AND r.status = 'running' AND r.sink_mode = 'live'
       GROUP BY r.run_id ORDER BY r.run_id`,
@@ -35,16 +40,20 @@ export interface EmittedRun {
   error: RunError | null;
 }
 
-/** One that ended otherwise meanwhile is left alone. Returns the ids of those that ended now. */
-export async function endEmittingRuns(db: Queryable, runs: EmittedRun[]): Promise<Set<string>> {
+/** One that ended otherwise meanwhile, or was resumed in another dispatch, is left alone. Returns the ids of those that ended now. */
+export async function endEmittingRuns(
+  db: Queryable,
+  dispatchId: string,
+  runs: EmittedRun[],
+): Promise<Set<string>> {
   if (runs.length === 0) return new Set();
   const sorted = [...runs].sort((a, b) => (a.run_id < b.run_id ? -1 : 1));
   const { rows } = await db.query(
     `UPDATE activity_runs AS r
         SET status = CASE WHEN n.error IS NULL THEN 'completed' ELSE 'failed' END, error = n.error, finished_at = clock_timestamp()
        FROM jsonb_to_recordset($1) AS n (run_id uuid, error jsonb)
-      WHERE r.run_id = n.run_id AND r.status = 'running' RETURNING r.run_id`,
-    [JSON.stringify(sorted)],
+      WHERE r.run_id = n.run_id AND r.dispatch_id = $2 AND r.status = 'running' RETURNING r.run_id`,
+    [JSON.stringify(sorted), dispatchId],
   );
   return new Set(rows.map((row) => row.run_id));
 }

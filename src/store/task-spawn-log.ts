@@ -41,6 +41,7 @@ export async function insertTasks(db: Queryable, tasks: NewTask[]): Promise<void
        spec       = CASE WHEN t.status = 'failed' THEN EXCLUDED.spec ELSE t.spec END,
        dedupe_key = CASE WHEN t.status = 'failed' THEN EXCLUDED.dedupe_key ELSE t.dedupe_key END,
        request    = CASE WHEN t.status = 'failed' THEN NULL ELSE t.request END,
+       duplicate_of = CASE WHEN t.status = 'failed' THEN NULL ELSE t.duplicate_of END,
        not_before = NULL,
        status     = CASE WHEN t.status = 'failed' THEN EXCLUDED.status ELSE t.status END`,
     [JSON.stringify(tasks)],
@@ -86,4 +87,13 @@ export async function listTasksOfRun(db: Queryable, runId: string): Promise<Task
 export async function countPendingTasks(db: Queryable): Promise<number> {
   const { rows } = await db.query("SELECT count(*) AS n FROM task_spawn_log WHERE status = 'pending'");
   return rows[0].n;
+}
+
+/** Whether specs of the run were refused: a retry renders them anew. */
+export async function hasFailedTasks(db: Queryable, runId: string): Promise<boolean> {
+  const { rows } = await db.query(
+    "SELECT 1 FROM task_spawn_log WHERE run_id = $1 AND status = 'failed' LIMIT 1",
+    [runId],
+  );
+  return rows.length > 0;
 }

@@ -1,3 +1,4 @@
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { expect, inject, test } from 'vitest';
 import { call, createLivePath, ended, liveByHand, startByHand, TOKEN } from '../setup/live-path.ts';
 import { until } from '../setup/until.ts';
@@ -93,7 +94,6 @@ async function historiesOf(
   address: string,
   live: Awaited<ReturnType<typeof createLivePath>>,
 ): Promise<string[]> {
-  const { Client, Connection } = await import('@temporalio/client');
   const connection = await Connection.connect({ address });
   try {
     const client = new Client({ connection });
@@ -105,9 +105,10 @@ async function historiesOf(
           return JSON.stringify(await client.workflow.getHandle(id).fetchHistory(), (_key, value) =>
             value instanceof Uint8Array ? Buffer.from(value).toString() : value,
           );
-        } catch {
+        } catch (error) {
           // A resumed dispatch has no workflow but its emission.
-          return '';
+          if (error instanceof WorkflowNotFoundError) return '';
+          throw error;
         }
       }),
     );
@@ -116,3 +117,25 @@ async function historiesOf(
     await connection.close();
   }
 }
+
+test('a retry that would only audit what was refused is refused itself, and says what is missing', async () => {
+  await using live = await createLivePath(inject('servers'), {
+    files: liveByHand('by-hand', ['bad']),
+    approved: ['by-hand'],
+  });
+  live.issueCore.setFaults({ faults: ['reject_400'], rate: 1 });
+  await using service = await live.serve();
+  const runId = await startByHand(service, 'by-hand');
+  expect(await ended(live, runId)).toMatchObject({ error: { code: 'task_rejected' } });
+  live.issueCore.setFaults({ faults: [] });
+  await live.apply(liveByHand('by-hand', ['good']));
+  expect(await call(service, `/runs/${runId}/retry`, {})).toMatchObject({
+    status: 409,
+    body: { code: 'wrong_state', detail: expect.stringContaining('no approved audit run of this content') },
+  });
+  await live.review('by-hand');
+  const { status, body } = await call(service, `/runs/${runId}/retry`, {});
+  expect(status).toBe(202);
+  expect(await ended(live, String(body.run_id))).toMatchObject({ status: 'completed', sink_mode: 'live' });
+  expect(live.issueCore.tasks().map((task) => task.body.title)).toEqual(['good']);
+});

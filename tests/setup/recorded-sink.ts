@@ -15,7 +15,6 @@ export function createRecordedSink(): RecordedSink {
   const refuse = () => Promise.reject(new Error('this stand-in creates nothing'));
   const sink: RecordedSink = {
     type: 'issue-core',
-    status_of_new: 'pending',
     asked: [],
     open: new Map(),
     fault: null,
