@@ -223,6 +223,21 @@ test('a lost answer makes the known task ours; one that was only put off does no
   }
 });
 
+test('a dedupe key whose holder died is free when its lease has ended', async () => {
+  const [dead, alive] = [await emitting(), await emitting()];
+  await addSpec(dead.run_id, 'K8');
+  await addSpec(alive.run_id, 'K8');
+  const lost = latePost();
+  // It has the key and looks, and never comes back.
+  const hanging = send({ findOpen: () => lost.create().then(unexpected) }, await pendingOf(dead));
+  hanging.catch(() => undefined);
+  await lost.posted;
+  const create = async () => ({ outcome: 'created', ref: 'R-8' }) as const;
+  expect(await send({ create }, await pendingOf(alive))).toEqual({ is: 'blocked' });
+  await db.pool.query('UPDATE task_spawn_log SET leased_until = now() WHERE run_id = $1', [dead.run_id]);
+  expect(await send({ create }, await pendingOf(alive))).toEqual({ is: 'ended' });
+});
+
 test('a key that was put off is looked up again before it is posted again', async () => {
   const run = await emitting();
   await addSpec(run.run_id, 'K5');
