@@ -15,7 +15,7 @@ import {
   readRunsForPrepare,
   type StandingRun,
 } from '../store/runs.ts';
-import { hasFailedTasks } from '../store/task-spawn-log.ts';
+import { hasUnsentTasks } from '../store/task-spawn-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type DryRun, factsOf, rehearseRun } from './dry-run.ts';
 import { Problem } from './problem.ts';
@@ -124,15 +124,15 @@ async function insertRetry(
     throw new Problem('wrong_state', `run ${other.run_id}, a retry of the same run, is ${other.status}`);
   const triggerKey = retryTriggerKey(failed.run_id, (await lastRetryNumber(client, failed.run_id)) + 1);
   const run = newRetry(deps, failed, definition, triggerKey, requestedBy);
-  if (run.sink_mode === 'audit' && (await hasFailedTasks(client, failed.run_id)))
+  if (run.sink_mode === 'audit' && (await hasUnsentTasks(client, failed.run_id)))
     throw new Problem('wrong_state', wouldOnlyAudit(run));
   if (await insertStartingRun(client, run)) return run;
   throw new Problem('wrong_state', 'the run is being retried at this moment');
 }
 
-/** The refused specs would count as audited then, and nothing could send them any more. */
+/** The run would end completed, with specs that nobody got; refused ones could not even be sent later. */
 const wouldOnlyAudit = ({ definition_id, sink_reason }: StartingRun): string =>
-  `issue-core refused specs of this run, and a retry would only audit them: ${sink_reason}; ` +
+  `specs of this run were not sent, and a retry would only audit them: ${sink_reason}; ` +
   `\`activity-core promote ${definition_id}\` says what is missing, then retry`;
 
 function newRetry(

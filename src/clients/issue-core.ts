@@ -162,7 +162,7 @@ function adviceOn(status: number): string {
   if (status === 401) return '; set a valid ISSUE_CORE_TOKEN';
   if (status === 403) return '; set an ISSUE_CORE_TOKEN that may do this';
   if (status === 404 || status === 405) return ', there is nothing of the kind; is ISSUE_CORE_URL right?';
-  if (status === 408 || status === 429 || status >= 500) return '; the same may be asked again later';
+  if (status === 429 || status >= 500) return '; the same may be asked again later';
   if (status >= 400) return ' and will not take this; its answer says why';
   if (status >= 300) return ', a redirect, which is not followed; set ISSUE_CORE_URL to where issue-core is';
   return ', which says nothing about the request; is ISSUE_CORE_URL right?';

@@ -8,7 +8,6 @@ type Refusal = Extract<SinkAnswer, { fault: SinkFault }>;
 const RETRY_TABLE: readonly { from: number; to: number; outcome: Refusal['outcome'] }[] = [
   { from: 401, to: 401, outcome: 'unauthorized' },
   { from: 403, to: 403, outcome: 'unauthorized' },
-  { from: 408, to: 408, outcome: 'unknown' },
   { from: 429, to: 429, outcome: 'not_taken' },
   { from: 400, to: 499, outcome: 'rejected' },
   { from: 0, to: Number.POSITIVE_INFINITY, outcome: 'unknown' },

@@ -89,10 +89,10 @@ export async function countPendingTasks(db: Queryable): Promise<number> {
   return rows[0].n;
 }
 
-/** Whether specs of the run were refused: a retry renders them anew. */
-export async function hasFailedTasks(db: Queryable, runId: string): Promise<boolean> {
+/** Whether the run was to send specs that it did not: refused ones, or ones that still wait. */
+export async function hasUnsentTasks(db: Queryable, runId: string): Promise<boolean> {
   const { rows } = await db.query(
-    "SELECT 1 FROM task_spawn_log WHERE run_id = $1 AND status = 'failed' LIMIT 1",
+    "SELECT 1 FROM task_spawn_log WHERE run_id = $1 AND status IN ('failed', 'pending') LIMIT 1",
     [runId],
   );
   return rows.length > 0;

@@ -77,8 +77,8 @@ test('without an approval, with one for other content, or with a later rejection
   expect(service.log()).toContain('emit: live');
 });
 
-test('a slow issue-core holds up no tick, and what it did not take in time stays pending', async () => {
-  const id = 'every-two-seconds-live';
+test('a slow issue-core holds up nothing that comes in, and what it did not take in time stays pending', async () => {
+  const id = 'on-event';
   await using live = await createLivePath(inject('servers'), {
     files: {
       ...liveByHand('by-hand', ['one', 'two']),
@@ -161,4 +161,22 @@ test('a run that was emitting when ISSUE_SINK_TYPE became null ends sink_disable
   expect(await ended(live, runId)).toMatchObject({ status: 'failed', error: { code: 'sink_disabled' } });
   expect((await live.tasks()).map(({ status }) => status)).toEqual(['pending']);
   expect(live.issueCore.requests()).toHaveLength(before);
+});
+
+test('a retry while the sink is off is refused where specs wait: it would end completed and leave them', async () => {
+  await using live = await createLivePath(inject('servers'), {
+    files: liveByHand('by-hand', ['one']),
+    approved: ['by-hand'],
+  });
+  live.issueCore.setFaults({ faults: ['http_500'], rate: 1 });
+  await using service = await live.serve();
+  const runId = await startByHand(service, 'by-hand');
+  await until('it was tried', async () => (await live.tasks('last_error IS NOT NULL')).length > 0);
+  await live.review('by-hand', 'rejected');
+  expect(await ended(live, runId)).toMatchObject({ status: 'failed', error: { code: 'sink_disabled' } });
+  expect(await call(service, `/runs/${runId}/retry`, {})).toMatchObject({
+    status: 409,
+    body: { code: 'wrong_state' },
+  });
+  expect((await live.tasks()).map(({ status }) => status)).toEqual(['pending']);
 });

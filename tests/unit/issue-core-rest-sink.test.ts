@@ -92,7 +92,6 @@ describe('the answers', () => {
     ['a redirect', 307, ''],
     ['500', 500, { ref }],
     ['502 with a page', 502, '<html>bad gateway</html>'],
-    ['408', 408, ''],
   ])('after %s it is unknown whether a task was made', async (_what, status, body) => {
     await using there = await withSink(answering(status, body));
     const answer = await create(there.sink);
@@ -105,6 +104,7 @@ describe('the answers', () => {
     [403, 'unauthorized', 'ISSUE_CORE_TOKEN'],
     [400, 'rejected', 'its answer says why'],
     [404, 'rejected', 'is ISSUE_CORE_URL right?'],
+    [408, 'rejected', 'its answer says why'],
     [422, 'rejected', 'its answer says why'],
     [429, 'not_taken', 'later'],
     [302, 'unknown', 'not followed; set ISSUE_CORE_URL'],
