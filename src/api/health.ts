@@ -1,8 +1,11 @@
 /** Health and metrics: open to everybody, served by every role. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { listOpenBreaches, type OpenBreach } from '../store/expectation-breaches.ts';
 import type { Pool } from '../store/pool.ts';
 import { countPendingTasks } from '../store/task-spawn-log.ts';
+import { type Expectation, listExpectations } from '../store/watched-definitions.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { timestamp } from './outputs.ts';
 
@@ -40,6 +43,18 @@ const notReadyExample = {
   checks: { ...readyExample.checks, nats: { ok: false, message: 'not connected' } },
 };
 
+const breachedExample = {
+  ...readyExample,
+  expectations_breached: [
+    {
+      definition_id: 'daily-statehub-wsjf-triage',
+      run_every: '26h',
+      last_completed_at: '2026-11-19T06:00:07.25Z',
+      since: '2026-11-20T08:00:07.25Z',
+    },
+  ],
+};
+
 const tags = ['health'];
 
 export function healthRoutes({ pool, metrics, checks, temporalMetrics }: HealthDeps): FastifyPluginAsyncZod {
@@ -67,16 +82,18 @@ export function healthRoutes({ pool, metrics, checks, temporalMetrics }: HealthD
           tags,
           security: [],
           response: {
-            200: readiness.meta({ examples: [readyExample] }),
+            200: readiness.meta({ examples: [readyExample, breachedExample] }),
             503: readiness.meta({ examples: [notReadyExample] }),
           },
         },
       },
-      async (_request, reply) => {
+      async (request, reply) => {
         const found = await checks();
         const isReady = Object.values(found).every((check) => check.ok);
         const status = isReady ? ('ready' as const) : ('not_ready' as const);
-        return reply.code(isReady ? 200 : 503).send({ status, checks: found, expectations_breached: [] });
+        // Without PostgreSQL nobody knows, and the check says so.
+        const expectations_breached = found.postgres?.ok ? await readBreaches(pool, request.log) : [];
+        return reply.code(isReady ? 200 : 503).send({ status, checks: found, expectations_breached });
       },
     );
 
@@ -93,14 +110,36 @@ export function healthRoutes({ pool, metrics, checks, temporalMetrics }: HealthD
         },
       },
       async (request, reply) => {
-        await countPendingTasks(pool).then(
-          (pending) => metrics.outboxPending.set(pending),
-          // Metrics matter most while something is away: the gauge keeps its last value.
-          (error: unknown) => request.log.warn({ err: error }, 'the outbox could not be counted'),
-        );
+        await Promise.all([
+          countPendingTasks(pool).then(
+            (pending) => metrics.outboxPending.set(pending),
+            // Metrics matter most while something is away: the gauge keeps its last value.
+            (error: unknown) => request.log.warn({ err: error }, 'the outbox could not be counted'),
+          ),
+          listExpectations(pool).then(
+            (expectations) => setBreached(metrics, expectations),
+            (error: unknown) => request.log.warn({ err: error }, 'the expectations could not be read'),
+          ),
+        ]);
         const [own, temporal] = await Promise.all([metrics.registry.metrics(), temporalMetrics()]);
         return reply.type(metrics.registry.contentType).send(temporal ? `${own}\n${temporal}` : own);
       },
     );
   };
+}
+
+async function readBreaches(pool: Pool, logger: Pick<Logger, 'warn'>): Promise<OpenBreach[]> {
+  try {
+    return await listOpenBreaches(pool);
+  } catch (error) {
+    logger.warn({ err: error }, 'the breached expectations could not be read');
+    return [];
+  }
+}
+
+/** All at once: a definition that has no expectation any more has no value either. */
+function setBreached({ expectationBreached }: Metrics, expectations: Expectation[]): void {
+  expectationBreached.reset();
+  for (const { definition_id, breached } of expectations)
+    expectationBreached.set({ definition_id }, breached ? 1 : 0);
 }

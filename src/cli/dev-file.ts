@@ -10,6 +10,7 @@ const devFileSchema = z.looseObject({
   pid: z.number(),
   issue_core_url: z.string().optional(),
   state_hub_url: z.string().optional(),
+  llm_connect_url: z.string().optional(),
   kaizen_repos_root: z.string().optional(),
   kaizen_engagement_roster: z.string().optional(),
 });
@@ -24,6 +25,7 @@ export interface DevFileContent {
   api_url: string;
   issue_core_url: string | undefined;
   state_hub_url: string | undefined;
+  llm_connect_url: string | undefined;
   kaizen_repos_root: string | undefined;
   kaizen_engagement_roster: string | undefined;
   pid: number;

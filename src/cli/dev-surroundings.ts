@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { SAMPLE_ENGAGEMENT, SAMPLE_ROSTER_PATH, writeSampleEngagement } from '../dev/sample-engagement.ts';
 import { startIssueCoreStandIn } from '../dev/stand-ins/issue-core.ts';
+import { startLlmConnectStandIn } from '../dev/stand-ins/llm-connect.ts';
 import { startStateHubStandIn } from '../dev/stand-ins/state-hub.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -13,7 +14,8 @@ type Name =
   | 'KAIZEN_ENGAGEMENT_ROSTER'
   | 'STATE_HUB_URL'
   | 'ISSUE_CORE_URL'
-  | 'ISSUE_CORE_TOKEN';
+  | 'ISSUE_CORE_TOKEN'
+  | 'LLM_CONNECT_URL';
 type Settings = { -readonly [N in Name]: Config[N] };
 
 export interface Surroundings {
@@ -40,6 +42,7 @@ export async function openSurroundings(config: Config, stateDir: string): Promis
     STATE_HUB_URL: config.STATE_HUB_URL,
     ISSUE_CORE_URL: config.ISSUE_CORE_URL,
     ISSUE_CORE_TOKEN: config.ISSUE_CORE_TOKEN,
+    LLM_CONNECT_URL: config.LLM_CONNECT_URL,
   };
   const place: Place = { settings, told: [], opened: [] };
   const close = async () => {
@@ -49,9 +52,10 @@ export async function openSurroundings(config: Config, stateDir: string): Promis
     if (!settings.KAIZEN_REPOS_ROOT) await writeSample(place, stateDir);
     if (!settings.STATE_HUB_URL) {
       // It knows of the sample's roster only where that is used: State Hub's word comes before KAIZEN_ENGAGEMENT_ROSTER.
-      await openStateHub(place, !config.KAIZEN_REPOS_ROOT && !config.KAIZEN_ENGAGEMENT_ROSTER);
+      await openStateHub(place, stateDir, !config.KAIZEN_REPOS_ROOT && !config.KAIZEN_ENGAGEMENT_ROSTER);
     }
     if (!settings.ISSUE_CORE_URL) await openIssueCore(place, stateDir);
+    if (!settings.LLM_CONNECT_URL) await openLlmConnect(place);
   } catch (error) {
     await close();
     throw error;
@@ -66,13 +70,24 @@ async function writeSample({ settings, told }: Place, stateDir: string): Promise
   told.push(['engagement', `${sample.kaizen_repos_root}   (a sample; KAIZEN_REPOS_ROOT names yours)`]);
 }
 
-async function openStateHub({ settings, told, opened }: Place, usesSample: boolean): Promise<void> {
+async function openStateHub(
+  { settings, told, opened }: Place,
+  stateDir: string,
+  usesSample: boolean,
+): Promise<void> {
   const standIn = await startStateHubStandIn({
     engagements: usesSample ? { [SAMPLE_ENGAGEMENT]: { roster_path: SAMPLE_ROSTER_PATH } } : {},
+    stateFile: join(stateDir, 'state-hub-stand-in.jsonl'),
+  }).catch((error: Error) => {
+    throw new UsageError(`the stand-in for State Hub: ${error.message}`, { cause: error });
   });
   opened.push(standIn.close);
   settings.STATE_HUB_URL = standIn.url;
-  told.push(['State Hub', `${standIn.url}   (a stand-in; STATE_HUB_URL names a real one)`]);
+  told.push(
+    ['State Hub', `${standIn.url}   (a stand-in; STATE_HUB_URL names a real one)`],
+    ['', `the progress filed: ${standIn.url}/progress   faults to switch: ${standIn.url}/stand-in/faults`],
+    ...standIn.warnings.map((warning): [string, string] => ['', warning]),
+  );
 }
 
 async function openIssueCore({ settings, told, opened }: Place, stateDir: string): Promise<void> {
@@ -88,6 +103,19 @@ async function openIssueCore({ settings, told, opened }: Place, stateDir: string
     ['issue-core', `${standIn.url}   (a stand-in; ISSUE_CORE_URL names a real one)`],
     ['', `the tasks made: ${standIn.url}/stand-in/tasks   faults to switch: ${standIn.url}/stand-in/faults`],
     ...standIn.warnings.map((warning): [string, string] => ['', warning]),
+  );
+}
+
+async function openLlmConnect({ settings, told, opened }: Place): Promise<void> {
+  const standIn = await startLlmConnectStandIn();
+  opened.push(standIn.close);
+  settings.LLM_CONNECT_URL = standIn.url;
+  told.push(
+    ['llm-connect', `${standIn.url}   (a stand-in without a model; LLM_CONNECT_URL names a real one)`],
+    [
+      '',
+      `the prompts sent: ${standIn.url}/stand-in/requests   faults to switch: ${standIn.url}/stand-in/faults`,
+    ],
   );
 }
 

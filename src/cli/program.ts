@@ -26,6 +26,7 @@ import { addRun } from './run-definition.ts';
 import { addRunsList } from './runs-list.ts';
 import { addRunsRetry } from './runs-retry.ts';
 import { addRunsShow } from './runs-show.ts';
+import { addSmoke } from './smoke.ts';
 import { addTasksDiscard } from './tasks-discard.ts';
 import { addTasksList } from './tasks-list.ts';
 import { addTasksResume } from './tasks-resume.ts';
@@ -80,6 +81,7 @@ export function createProgram(cli: Cli): Command {
   addQuarantineDiscard(quarantine, cli);
 
   addEngagement(program, cli);
+  addSmoke(program, cli);
   addDemo(program, cli);
   return program;
 }

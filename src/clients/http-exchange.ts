@@ -21,8 +21,8 @@ export type Exchange =
   | { broken: false; status: number; headers: Headers; text: string; isCut: boolean }
   | { broken: true; status: number | null; headers: Headers; reason: string; wasSent: boolean };
 
-const MAX_ANSWER_BYTES = 1024 * 1024;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const MAX_ANSWER_BYTES = 1024 * 1024;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export async function exchange(request: ExchangeRequest): Promise<Exchange> {
   const { method, body, token, timeoutMs, setting } = request;
@@ -52,13 +52,19 @@ export async function exchange(request: ExchangeRequest): Promise<Exchange> {
 
 /** There was no connection that it could have gone over. */
 function wasRefused(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : null;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return isRefusal(codeOf(error instanceof Error ? error.cause : null));
+}
+
+/** Empty without one. */
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : '';
+
+export function isRefusal(code: string): boolean {
   return ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(code);
 }
 
 /** fetch refuses a URL with a user or password in it, and tells it in its message. */
-function withoutUserinfo(url: string): URL {
+export function withoutUserinfo(url: string): URL {
   const target = new URL(url);
   target.username = '';
   target.password = '';
@@ -83,10 +89,14 @@ function reasonOf(error: unknown, timeoutMs: number, setting: string): string {
   if (error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`;
   const { cause } = error;
   if (!(cause instanceof Error)) return `the request cannot be made; are ${setting} and its token right?`;
-  const code = 'code' in cause ? String(cause.code) : '';
+  return reasonOfCode(codeOf(cause), setting) ?? cause.message;
+}
+
+/** Null without a code. */
+export function reasonOfCode(code: string, setting: string): string | null {
   if (code === 'ECONNREFUSED') return `connection refused; is ${setting} right?`;
   if (code === 'ENOTFOUND') return `no such host; is ${setting} right?`;
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return `no connection in time; is ${setting} right?`;
   if (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET') return 'the connection broke off';
-  return code || cause.message;
+  return code || null;
 }

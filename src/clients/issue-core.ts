@@ -4,6 +4,7 @@ import { findUnstorable } from '../core/storable.ts';
 import { createRedaction, keptText } from './answer-text.ts';
 import { type Exchange, exchange } from './http-exchange.ts';
 import { parseJson } from './parse-json.ts';
+import { retryAfter } from './retry-after.ts';
 
 export interface IssueCoreOptions {
   url: string;
@@ -53,7 +54,6 @@ interface Call<Schema extends z.ZodType> {
   schema: Schema;
 }
 
-const MAX_RETRY_AFTER_MS = 86_400_000;
 /** A shorter token may stand in a reference by chance. */
 const SHORTEST_SECRET = 8;
 /** The longest spelling of one character: `&#x0000002b;` and the like. */
@@ -166,20 +166,4 @@ function adviceOn(status: number): string {
   if (status >= 400) return ' and will not take this; its answer says why';
   if (status >= 300) return ', a redirect, which is not followed; set ISSUE_CORE_URL to where issue-core is';
   return ', which says nothing about the request; is ISSUE_CORE_URL right?';
-}
-
-/** Seconds, or a date: then as long as it is from the answer's own date, for two clocks seldom agree. */
-function retryAfter(headers: Headers): number | null {
-  const value = headers.get('retry-after')?.trim() ?? '';
-  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
-  const at = dateOf(value);
-  if (at === null) return null;
-  const now = dateOf(headers.get('date') ?? '') ?? Date.now();
-  return Math.min(Math.max(at - now, 0), MAX_RETRY_AFTER_MS);
-}
-
-/** Date.parse takes much that is no date, `1.5` for one; each HTTP-date begins with a weekday. */
-function dateOf(text: string): number | null {
-  const time = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(time) ? null : time;
 }

@@ -1,97 +1,69 @@
-/** State Hub's HTTP API (contract 8), as far as activity-core reads it. Nothing is retried here. */
-import { z } from 'zod';
-import { exchange } from './http-exchange.ts';
-import { parseJson } from './parse-json.ts';
+/** State Hub's HTTP API (contract 8), as far as activity-core uses it. Nothing is retried here. */
+import { type Listing, listFromStateHub } from './state-hub-listing.ts';
+import { createAskStateHub, StateHubError, type StateHubOptions } from './state-hub-request.ts';
+import {
+  type Engagement,
+  engagementSchema,
+  filedProgressSchema,
+  type HubProgress,
+  type HubTask,
+  type HubWorkstream,
+  progressSchema,
+  taskSchema,
+  workstreamSchema,
+} from './state-hub-shapes.ts';
 
-export interface StateHubOptions {
-  /** Without a slash at its end. */
-  url: string;
-  token: string | undefined;
-  /** 10 s unless set. */
-  timeoutMs?: number;
-}
+export type { Listing } from './state-hub-listing.ts';
+export { StateHubError, type StateHubOptions } from './state-hub-request.ts';
+export type { Engagement, HubProgress, HubTask, HubWorkstream } from './state-hub-shapes.ts';
 
 /** @throws StateHubError */
 export interface StateHubClient {
   /** `GET /engagements/{slug}`. Null where State Hub knows no such engagement; `roster_path` null where it has none. */
   getEngagement(slug: string): Promise<Engagement | null>;
+  /** The active ones. An item without an id fails the whole list. */
+  listWorkstreams(): Promise<Listing<HubWorkstream>>;
+  /** The open ones. An item without an id fails the whole list. */
+  listTasks(): Promise<Listing<HubTask>>;
+  /** `POST /progress`. `created` is false where State Hub knows the key; nothing is filed a second time. */
+  postProgress(progress: NewProgress): Promise<{ id: string; created: boolean }>;
+  listProgress(filter: { event_type: string; since: string }): Promise<Listing<HubProgress>>;
 }
 
-export interface Engagement {
-  roster_path: string | null;
+/** `author`: `activity-core`. */
+export interface NewProgress {
+  event_type: string;
+  summary: string;
+  detail: object;
+  author: string;
+  idempotency_key: string;
 }
 
-/** `status`: of the answer, null where there was none. `retryable`: asking again later may help. */
-export class StateHubError extends Error {
-  override name = 'StateHubError';
-  readonly status: number | null;
-  readonly retryable: boolean;
-
-  constructor(message: string, { status, retryable }: { status: number | null; retryable: boolean }) {
-    super(message);
-    this.status = status;
-    this.retryable = retryable;
-  }
-}
-
-const TIMEOUT_MS = 10_000;
-
-const engagement = z.object({
-  roster_path: z
-    .string()
-    .max(4096)
-    .nullish()
-    .transform((path) => path || null),
-});
-
-export function createStateHubClient({
-  url,
-  token,
-  timeoutMs = TIMEOUT_MS,
-}: StateHubOptions): StateHubClient {
-  /** Null for a 404. */
-  async function read<Schema extends z.ZodType>(
-    schema: Schema,
-    path: string,
-  ): Promise<z.output<Schema> | null> {
-    const request = `State Hub, GET ${path}`;
-    const reply = await exchange({
-      url: `${url}${path}`,
-      method: 'GET',
-      headers: { accept: 'application/json' },
-      token,
-      timeoutMs,
-      setting: 'STATE_HUB_URL',
-    });
-    if (reply.broken) {
-      throw new StateHubError(`${request}: ${reply.reason}`, { status: null, retryable: true });
-    }
-    const { status, text, isCut } = reply;
-    if (status === 404) return null;
-    if (status !== 200) throw refusal(request, status);
-    const unreadable = (what: string) =>
-      new StateHubError(`${request}: the answer cannot be read (${what})`, { status, retryable: true });
-    if (isCut) throw unreadable('more than 1 MiB');
-    const answer = parseJson(text);
-    if (answer === undefined) throw unreadable('it is not JSON; is STATE_HUB_URL right?');
-    const checked = schema.safeParse(answer);
-    if (checked.success) return checked.data;
-    const { path: field, message } = checked.error.issues[0] ?? { path: [], message: 'of another shape' };
-    throw unreadable(`${field.join('.') || 'answer'}: ${message}`);
-  }
-
+export function createStateHubClient(options: StateHubOptions): StateHubClient {
+  const ask = createAskStateHub(options);
   return {
-    getEngagement: (slug) => read(engagement, `/engagements/${encodeURIComponent(slug)}`),
+    async getEngagement(slug) {
+      const path = `/engagements/${encodeURIComponent(slug)}`;
+      try {
+        return (await ask({ method: 'GET', path, accepts: [200], schema: engagementSchema })).body;
+      } catch (error) {
+        if (error instanceof StateHubError && error.status === 404) return null;
+        throw error;
+      }
+    },
+    listWorkstreams: () => listFromStateHub(ask, '/workstreams', { status: 'active' }, workstreamSchema),
+    listTasks: () => listFromStateHub(ask, '/tasks', { status: 'open' }, taskSchema),
+    async postProgress({ event_type, summary, detail, author, idempotency_key }) {
+      const { status, body } = await ask({
+        method: 'POST',
+        path: '/progress',
+        body: { event_type, summary, detail, author, idempotency_key },
+        accepts: [200, 201],
+        schema: filedProgressSchema,
+      });
+      return { id: body.id, created: status === 201 };
+    },
+    listProgress: ({ event_type, since }) =>
+      listFromStateHub(ask, '/progress', { event_type, since }, progressSchema),
   };
-}
-
-function refusal(request: string, status: number): StateHubError {
-  const retryable = status === 408 || status === 429 || status < 300 || status >= 500;
-  return new StateHubError(`${request}: it answered ${status}${adviceOn(status)}`, { status, retryable });
-}
-
-function adviceOn(status: number): string {
-  if (status === 401 || status === 403) return '; set a valid STATE_HUB_TOKEN';
-  const isRedirect = status >= 300 && status < 400;
-  return isRedirect ? ', a redirect, which is not followed; set STATE_HUB_URL to where State Hub is' : '';
 }

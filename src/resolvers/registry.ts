@@ -9,6 +9,7 @@ import { createDiscoverKaizenScheduledRepos } from './discover-kaizen-scheduled-
 import { eventPayload } from './event-payload.ts';
 import type { DiscoveryDeps } from './kaizen-discovery.ts';
 import type { Resolver } from './resolver.ts';
+import { createStateHubSource } from './state-hub.ts';
 import { staticValue } from './static.ts';
 
 export type Resolvers = ReadonlyMap<string, Resolver>;
@@ -17,7 +18,12 @@ export type Resolvers = ReadonlyMap<string, Resolver>;
 export type ResolverDeps = DiscoveryDeps;
 
 export function createResolvers(deps: ResolverDeps = {}): Resolvers {
-  const resolvers: Resolver[] = [eventPayload, createDiscoverKaizenScheduledRepos(deps), staticValue];
+  const resolvers: Resolver[] = [
+    eventPayload,
+    createDiscoverKaizenScheduledRepos(deps),
+    createStateHubSource(deps),
+    staticValue,
+  ];
   return new Map(resolvers.map((resolver) => [resolver.type, resolver]));
 }
 

@@ -5,6 +5,7 @@ import { createResolvers, type Resolvers } from '../resolvers/registry.ts';
 import { createIssueCoreRestSink } from '../sinks/issue-core-rest-sink.ts';
 import { createNullSink } from '../sinks/null-sink.ts';
 import type { Sink } from '../sinks/sink.ts';
+import type { ProgressSink } from '../trust/breach-progress.ts';
 
 export interface ExternalSystems {
   resolvers: Resolvers;
@@ -12,10 +13,16 @@ export interface ExternalSystems {
   issueCore: Sink | null;
   /** What ISSUE_SINK_TYPE says. */
   sink: Sink;
+  /** Null without STATE_HUB_URL. */
+  progress: ProgressSink | null;
 }
 
 export function createExternalSystems(config: ServiceConfig): ExternalSystems {
   const { STATE_HUB_URL, STATE_HUB_TOKEN, ISSUE_CORE_URL, ISSUE_CORE_TOKEN } = config;
+  const stateHub =
+    STATE_HUB_URL === undefined
+      ? undefined
+      : createStateHubClient({ url: STATE_HUB_URL, token: STATE_HUB_TOKEN });
   const issueCore =
     ISSUE_CORE_URL === undefined
       ? null
@@ -28,11 +35,9 @@ export function createExternalSystems(config: ServiceConfig): ExternalSystems {
     resolvers: createResolvers({
       kaizenReposRoot: config.KAIZEN_REPOS_ROOT,
       kaizenEngagementRoster: config.KAIZEN_ENGAGEMENT_ROSTER,
-      stateHub:
-        STATE_HUB_URL === undefined
-          ? undefined
-          : createStateHubClient({ url: STATE_HUB_URL, token: STATE_HUB_TOKEN }),
+      stateHub,
     }),
+    progress: stateHub ?? null,
     issueCore,
     sink: config.ISSUE_SINK_TYPE === 'issue-core' && issueCore ? issueCore : createNullSink(),
   };

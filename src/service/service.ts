@@ -17,7 +17,7 @@ import {
 } from '../bridge/dispatch.ts';
 import { createReconcile, startReconciler } from '../bridge/reconcile.ts';
 import { createRecordBatch } from '../bridge/record.ts';
-import { ConfigurationError, type ServiceConfig } from '../config.ts';
+import type { ServiceConfig } from '../config.ts';
 import { createAppliedRegistry } from '../definitions/applied-registry.ts';
 import { createAccountForTicks } from '../schedules/account-for-ticks.ts';
 import { lateTemporalSchedules } from '../schedules/late-temporal-schedules.ts';
@@ -28,8 +28,10 @@ import { pendingMigrations } from '../store/migrate.ts';
 import { createPool, QUERY_TIMEOUT_MS } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { startExpectations } from '../trust/expectations.ts';
 import { createWorkers, installTemporalRuntime, type Workers } from '../worker.ts';
 import { createExternalSystems } from './external-systems.ts';
+import { listenFault } from './listen-fault.ts';
 import { type Check, check, createChecks } from './readiness.ts';
 import { freePort, readTemporalMetrics } from './temporal-metrics.ts';
 import { createWaiting, within } from './waiting.ts';
@@ -70,6 +72,7 @@ interface Parts {
   nats: NatsConnection | null;
   bridge: Bridge | null;
   reconcilers: { stop(): Promise<void> }[];
+  expectations: { stop(): Promise<void> } | null;
 }
 
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -78,7 +81,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   installTemporalRuntime(logger, metricsPort);
   const metrics = createMetrics();
   const pool = createPool(config.DATABASE_URL, logger, { max: 20, queryTimeoutMs: QUERY_TIMEOUT_MS });
-  const { resolvers, issueCore, sink } = createExternalSystems(config);
+  const { resolvers, issueCore, sink, progress } = createExternalSystems(config);
   const registry = createAppliedRegistry(pool, resolvers);
   const sinkMode = createSinkMode(config.ISSUE_SINK_TYPE);
   const namespace = config.temporal.namespace ?? 'default';
@@ -97,6 +100,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     nats: null,
     bridge: null,
     reconcilers: [],
+    expectations: null,
   };
 
   const startDispatch: StartDispatch = async (dispatchId) => {
@@ -154,8 +158,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     });
 
   async function start(): Promise<boolean> {
+    if (!(await waiting.until('PostgreSQL', isMigrated))) return false;
+    // Before Temporal and NATS are waited for: silence is an alarm while they are away too.
+    if (roles.includes('api')) parts.expectations = startExpectations({ pool, progress, logger });
     return (
-      (await waiting.until('PostgreSQL', isMigrated)) &&
       (await waiting.until('Temporal', startTemporal)) &&
       (!roles.includes('subscriber') || (await startSubscriber()))
     );
@@ -263,6 +269,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       );
     await step('consuming', async () => parts.bridge?.stop(FLUSH_GRACE_MS));
     await step('reconcilers', () => Promise.all(parts.reconcilers.map((reconciler) => reconciler.stop())));
+    await step('expectations', async () => parts.expectations?.stop());
     await step('api', () => app.close());
     await step('worker', async () => {
       parts.workers?.shutdown();
@@ -283,16 +290,4 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       return stopped;
     },
   };
-}
-
-function listenFault(error: unknown, { ADMIN_HOST, ADMIN_PORT }: ServiceConfig): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : null;
-  if (code === 'EADDRINUSE')
-    return new ConfigurationError([`ADMIN_PORT is ${ADMIN_PORT}, which is in use; expected a free port`]);
-  if (code === 'EACCES')
-    return new ConfigurationError([`ADMIN_PORT is ${ADMIN_PORT}, which this user may not open`]);
-  if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL') {
-    return new ConfigurationError([`ADMIN_HOST is \`${ADMIN_HOST}\`, which is no address of this machine`]);
-  }
-  return error;
 }

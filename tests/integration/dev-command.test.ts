@@ -18,6 +18,7 @@ interface DevFile {
   database_url: string;
   api_url: string;
   issue_core_url: string;
+  llm_connect_url: string;
   state_hub_url: string;
   kaizen_repos_root: string;
   kaizen_engagement_roster: string;
@@ -140,6 +141,7 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
     'issue_core_url',
     'kaizen_engagement_roster',
     'kaizen_repos_root',
+    'llm_connect_url',
     'nats_url',
     'pid',
     'state_hub_url',
@@ -154,6 +156,8 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
   expect(dev.output()).toContain(`${file.state_hub_url}   (a stand-in;`);
   expect((await fetch(`${file.state_hub_url}/engagements/coulomb-loop`)).status).toBe(200);
   expect(dev.output()).toContain(`${file.issue_core_url}   (a stand-in;`);
+  expect(dev.output()).toContain(`${file.llm_connect_url}   (a stand-in`);
+  expect((await fetch(`${file.llm_connect_url}/v1/models`)).status).toBe(200);
   expect(dev.output()).toContain('issue sink   null (audit only); ISSUE_SINK_TYPE=issue-core makes');
   const made = await fetch(`${file.issue_core_url}/stand-in/tasks`);
   expect(await made.json()).toEqual({ items: [] });

@@ -93,6 +93,7 @@ describe('what dev puts in the place of unset settings', () => {
       KAIZEN_REPOS_ROOT: '/srv/repos',
       STATE_HUB_URL: 'http://hub.example',
       ISSUE_CORE_URL: 'http://issues.example',
+      LLM_CONNECT_URL: 'http://llm.example',
     };
     await using dev = await opened(environment);
     expect(dev.settings).toMatchObject(environment);
