@@ -1,6 +1,7 @@
 /** What the HTTP API answers (contract 5): the fields that are read here; others pass through untouched. */
 import { z } from 'zod';
 import { definitionErrorSchema } from './activity-core-api-plan.ts';
+import { feedbackSchema } from './activity-core-api-trust.ts';
 
 const json = z.json();
 export const jsonObject = z.record(z.string(), json);
@@ -82,6 +83,7 @@ export const runDetailSchema = z.looseObject({
   reviews: z
     .array(z.looseObject({ verdict: text, reviewer: text, note: textOrNull, reviewed_at: text }))
     .optional(),
+  feedback: z.array(feedbackSchema).optional(),
 });
 
 export const definitionSchema = z.looseObject({

@@ -45,6 +45,7 @@ import {
   taskSchema,
   tickSchema,
 } from './activity-core-api-shapes.ts';
+import { type Feedback, type FeedbackRequest, feedbackSchema } from './activity-core-api-trust.ts';
 import { parseJson } from './parse-json.ts';
 
 export interface ActivityCoreApiOptions {
@@ -80,6 +81,7 @@ export interface ActivityCoreApi {
   retryRun(runId: string): Promise<Started>;
   dryRetryRun(runId: string): Promise<DryRun>;
   reviewRun(runId: string, body: ReviewRequest): Promise<NewReview>;
+  giveFeedback(runId: string, body: FeedbackRequest): Promise<Feedback>;
   /** `body`: `event` and what else contract 5 allows; `dry_run` is set here. */
   dryRun(definitionId: string, body: JsonObject): Promise<DryRun>;
   listTasks(query: Query): Promise<Page<Task>>;
@@ -156,6 +158,7 @@ export function createActivityCoreApi({ url, token, origin }: ActivityCoreApiOpt
     retryRun: (runId) => write(startedSchema, ['runs', runId, 'retry'], {}),
     dryRetryRun: (runId) => write(dryRunSchema, ['runs', runId, 'retry'], { dry_run: true }),
     reviewRun: (runId, body) => write(newReviewSchema, ['runs', runId, 'review'], body),
+    giveFeedback: (runId, body) => write(feedbackSchema, ['runs', runId, 'feedback'], body),
     dryRun: (definitionId, body) =>
       write(dryRunSchema, ['definitions', definitionId, 'runs'], { ...body, dry_run: true }),
     listTasks: (query) => read(pageSchema(taskSchema), ['tasks'], query),

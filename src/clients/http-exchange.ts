@@ -9,6 +9,8 @@ export interface ExchangeRequest {
   token: string | undefined;
   /** For the whole exchange, the answer's text included. */
   timeoutMs: number;
+  /** Of the answer; 1 MiB unless set. */
+  maxAnswerBytes?: number;
   /** The environment variable that holds the URL, for advice. */
   setting: string;
 }
@@ -37,7 +39,7 @@ export async function exchange(request: ExchangeRequest): Promise<Exchange> {
       signal: AbortSignal.timeout(Math.min(timeoutMs, LONGEST_TIMER_MS)),
     });
     const { status, headers } = response;
-    return { broken: false, status, headers, ...(await readText(response)) };
+    return { broken: false, status, headers, ...(await readText(response, request)) };
   } catch (error) {
     const { status = null, headers = new Headers() } = response ?? {};
     return {
@@ -71,16 +73,19 @@ export function withoutUserinfo(url: string): URL {
   return target;
 }
 
-async function readText(response: Response): Promise<{ text: string; isCut: boolean }> {
+async function readText(
+  response: Response,
+  { maxAnswerBytes = MAX_ANSWER_BYTES }: Pick<ExchangeRequest, 'maxAnswerBytes'>,
+): Promise<{ text: string; isCut: boolean }> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of response.body ?? []) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > MAX_ANSWER_BYTES) break;
+    if (length > maxAnswerBytes) break;
   }
-  const bytes = Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES);
-  return { text: new TextDecoder().decode(bytes), isCut: length > MAX_ANSWER_BYTES };
+  const bytes = Buffer.concat(chunks).subarray(0, maxAnswerBytes);
+  return { text: new TextDecoder().decode(bytes), isCut: length > maxAnswerBytes };
 }
 
 /** Not the message of fetch itself: it may hold the URL, and a URL may hold a password. */

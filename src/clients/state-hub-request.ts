@@ -50,6 +50,8 @@ export type AskStateHub = <Schema extends z.ZodType>(
 ) => Promise<HubAnswer<z.output<Schema>>>;
 
 const TIMEOUT_MS = 10_000;
+/** A page of many items, of which one may hold a text that is cut only when it is bound. */
+const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
 export function createAskStateHub({ url, token, timeoutMs = TIMEOUT_MS }: StateHubOptions): AskStateHub {
   const redact = createRedaction(token);
@@ -68,6 +70,7 @@ export function createAskStateHub({ url, token, timeoutMs = TIMEOUT_MS }: StateH
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       token,
       timeoutMs: Math.min(timeoutMs, request.timeoutMs ?? timeoutMs),
+      maxAnswerBytes: MAX_PAGE_BYTES,
       setting: 'STATE_HUB_URL',
     });
     if (reply.broken) throw fail(reply.reason, null, true);
@@ -76,7 +79,7 @@ export function createAskStateHub({ url, token, timeoutMs = TIMEOUT_MS }: StateH
       throw fail(`it answered ${status}${adviceOn(status)}`, status, isPassing(status));
     }
     const unreadable = (what: string) => fail(`the answer cannot be read (${what})`, status, true);
-    if (isCut) throw unreadable('more than 1 MiB');
+    if (isCut) throw unreadable('more than 8 MiB');
     const answer = parseJson(text);
     if (answer === undefined) throw unreadable('it is not JSON; is STATE_HUB_URL right?');
     const checked = schema.safeParse(answer);

@@ -216,11 +216,11 @@ test.each([
   [200, '<html>', true, 'not JSON'],
   [200, { items: 'x' }, true, 'items'],
   [200, { items: [], next_cursor: {} }, true, 'next_cursor'],
-  [200, 'x'.repeat(1024 * 1024 + 1), true, '1 MiB'],
+  [200, 'x'.repeat(8 * 1024 * 1024 + 1), true, '8 MiB'],
 ])('an answer of %i %j is an error; retryable: %s', async (status, body, retryable, said) => {
   await using hub = await hubWith(answering(status, body));
-  for (const asking of [hub.client.listTasks(), hub.client.listWorkstreams()]) {
-    await expect(asking).rejects.toMatchObject({
+  for (const ask of [hub.client.listTasks, hub.client.listWorkstreams]) {
+    await expect(ask()).rejects.toMatchObject({
       name: 'StateHubError',
       retryable,
       message: expect.stringContaining(said),
