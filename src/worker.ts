@@ -15,6 +15,9 @@ import { type Activities, type EmissionActivities, emissionTaskQueue } from './w
 const SHUTDOWN_GRACE = '10 seconds';
 const SHUTDOWN_FORCE = '15 seconds';
 
+/** What the SDK warns of where a worker, as the one for emissions, has activities alone. */
+const NO_WORKFLOWS = 'No workflows registered';
+
 export interface WorkerDeps {
   connection: NativeConnection;
   namespace: string;
@@ -35,7 +38,8 @@ export function installTemporalRuntime(logger: Logger, metricsPort: number | nul
   Runtime.install({
     shutdownSignals: [],
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      child[levels[level]]({ ...withoutPayloads(meta) }, message);
+      const known = message.startsWith(NO_WORKFLOWS) ? 'debug' : levels[level];
+      child[known]({ ...withoutPayloads(meta) }, message);
     }),
     telemetryOptions: {
       logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
