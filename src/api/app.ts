@@ -17,6 +17,7 @@ import { definitionRoutes } from './definitions.ts';
 import { handleError, handleNotFound } from './error-handler.ts';
 import { eventTypeRoutes } from './event-types.ts';
 import { eventRoutes } from './events.ts';
+import { feedbackRoutes } from './feedback.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { openApiRoutes, registerOpenApi } from './openapi.ts';
 import { pendingTaskRoutes } from './pending-tasks.ts';
@@ -42,6 +43,8 @@ export interface ApiDeps extends HealthDeps {
   /** There also while ISSUE_SINK_TYPE is null, so that a promotion can look; null where ISSUE_CORE_URL is not set. */
   issueCore: Sink | null;
   temporalSchedules: TemporalSchedules;
+  /** Whether STATE_HUB_URL is set: what is to be posted there waits for it, and for nothing without it. */
+  hasStateHub: boolean;
   /** DEFINITIONS_DIR: what is planned and applied. */
   definitionsDir: string;
   logger: Logger;
@@ -60,6 +63,7 @@ const RESOURCES: ((deps: ApiDeps) => FastifyPluginAsyncZod)[] = [
   backfillRoutes,
   runRoutes,
   reviewRoutes,
+  feedbackRoutes,
   taskRoutes,
   pendingTaskRoutes,
   eventRoutes,

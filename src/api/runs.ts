@@ -1,10 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Pool } from '../store/pool.ts';
+import { listFeedbackOfRun } from '../store/run-feedback.ts';
 import { listReviewsOfRun } from '../store/run-reviews.ts';
 import { findRun, listRuns } from '../store/run-views.ts';
 import { listTasksOfRun } from '../store/task-spawn-log.ts';
 import { dryRunAnswer, ruleExample } from './dry-run.ts';
+import { feedback, feedbackExample } from './feedback.ts';
 import { dryRunFlag, idText, pageQuery, pathUuid, time } from './inputs.ts';
 import { jsonObject, listOf, ruleTrace, runError, started, timestamp, uuidText } from './outputs.ts';
 import { problems } from './problem.ts';
@@ -54,6 +56,7 @@ const wholeRun = run.extend({
   reports: z.array(jsonObject),
   tasks: z.array(task),
   reviews: z.array(review).describe('What people said of it, newest first'),
+  feedback: z.array(feedback).describe('Whether it was worth reading, newest first; the newest counts'),
 });
 
 export const runExample = {
@@ -88,6 +91,7 @@ const wholeExample = {
   reports: [],
   tasks: [taskExample],
   reviews: [reviewExample],
+  feedback: [{ ...feedbackExample, definition_id: runExample.definition_id, scheduled_for: null }],
 };
 
 const query = z.strictObject({
@@ -130,7 +134,7 @@ export function runRoutes(deps: RunRoutesDeps): FastifyPluginAsyncZod {
         schema: {
           summary: 'Show a run',
           description:
-            'The run, whole: what it saw, what each rule came to, the tasks that it made, and its reviews.',
+            'The run, whole: what it saw, what each rule came to, the tasks that it made, its reviews and the feedback on it.',
           tags,
           params,
           querystring: z.strictObject({}),
@@ -139,13 +143,14 @@ export function runRoutes(deps: RunRoutesDeps): FastifyPluginAsyncZod {
       },
       async (request) => {
         const id = runIdOf(request.params.run_id);
-        const [found, tasks, reviews] = await Promise.all([
+        const [found, tasks, reviews, given] = await Promise.all([
           findRun(deps.pool, id),
           listTasksOfRun(deps.pool, id),
           listReviewsOfRun(deps.pool, id),
+          listFeedbackOfRun(deps.pool, id),
         ]);
         if (!found) throw runNotFound(id);
-        return { ...found, tasks, reviews };
+        return { ...found, tasks, reviews, feedback: given };
       },
     );
 

@@ -15,6 +15,7 @@ import { addDemo } from './demo.ts';
 import { addDryRun } from './dry-run.ts';
 import { addEventsExplain } from './events-explain.ts';
 import { addEventsList } from './events-list.ts';
+import { addFeedback } from './feedback.ts';
 import { addPromote } from './promote.ts';
 import { addPublish } from './publish.ts';
 import { addQuarantineDiscard } from './quarantine-discard.ts';
@@ -67,6 +68,7 @@ export function createProgram(cli: Cli): Command {
 
   addReview(program, cli);
   addPromote(program, cli);
+  addFeedback(program, cli);
 
   addTicks(program, cli);
 

@@ -44,6 +44,7 @@ function runStory(terminal: Terminal, run: RunDetail): string[] {
     ),
     ...section('Tasks', runTaskLines(terminal, run)),
     ...(run.reviews?.length ? section('Reviews', reviewLines(run.reviews)) : []),
+    ...(run.feedback?.length ? section('Feedback', feedbackLines(run.feedback)) : []),
     ...nextLines(run),
   ];
 }
@@ -52,6 +53,13 @@ function reviewLines(reviews: NonNullable<RunDetail['reviews']>): string[] {
   return reviews.map(({ verdict, reviewer, reviewed_at, note }) =>
     printable(`${verdict} by ${reviewer} ${shortTime(reviewed_at)}${note ? `: ${note}` : ''}`),
   );
+}
+
+function feedbackLines(feedback: NonNullable<RunDetail['feedback']>): string[] {
+  return feedback.map(({ verdict, requested_by, at, note, state_hub }) => {
+    const said = `${verdict}, by ${requested_by} ${shortTime(at)}${note ? `: ${note}` : ''}`;
+    return printable(state_hub === 'pending' ? `${said} (State Hub does not have it yet)` : said);
+  });
 }
 
 function nextLines({ run_id, status, tasks }: RunDetail): string[] {

@@ -8,6 +8,7 @@ import { listNames, suggestion } from '../core/wording.ts';
 import { createDiscoverKaizenScheduledRepos } from './discover-kaizen-scheduled-repos.ts';
 import { eventPayload } from './event-payload.ts';
 import type { DiscoveryDeps } from './kaizen-discovery.ts';
+import { createOpsInventorySource, type OpsInventorySourceDeps } from './ops-inventory.ts';
 import type { Resolver } from './resolver.ts';
 import { createStateHubSource } from './state-hub.ts';
 import { staticValue } from './static.ts';
@@ -15,13 +16,14 @@ import { staticValue } from './static.ts';
 export type Resolvers = ReadonlyMap<string, Resolver>;
 
 /** What resolvers need of the environment. Validation needs none: a resolver that lacks something says so when it is asked. */
-export type ResolverDeps = DiscoveryDeps;
+export type ResolverDeps = DiscoveryDeps & OpsInventorySourceDeps;
 
 export function createResolvers(deps: ResolverDeps = {}): Resolvers {
   const resolvers: Resolver[] = [
     eventPayload,
     createDiscoverKaizenScheduledRepos(deps),
     createStateHubSource(deps),
+    createOpsInventorySource(deps),
     staticValue,
   ];
   return new Map(resolvers.map((resolver) => [resolver.type, resolver]));

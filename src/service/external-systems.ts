@@ -6,6 +6,7 @@ import { createIssueCoreRestSink } from '../sinks/issue-core-rest-sink.ts';
 import { createNullSink } from '../sinks/null-sink.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { ProgressSink } from '../trust/breach-progress.ts';
+import { createOpsInventory, type OpsInventoryDeps } from './ops-inventory.ts';
 
 export interface ExternalSystems {
   resolvers: Resolvers;
@@ -17,7 +18,8 @@ export interface ExternalSystems {
   progress: ProgressSink | null;
 }
 
-export function createExternalSystems(config: ServiceConfig): ExternalSystems {
+/** `own`: what is ours, for the source that looks at it. */
+export function createExternalSystems(config: ServiceConfig, own: OpsInventoryDeps): ExternalSystems {
   const { STATE_HUB_URL, STATE_HUB_TOKEN, ISSUE_CORE_URL, ISSUE_CORE_TOKEN } = config;
   const stateHub =
     STATE_HUB_URL === undefined
@@ -36,6 +38,7 @@ export function createExternalSystems(config: ServiceConfig): ExternalSystems {
       kaizenReposRoot: config.KAIZEN_REPOS_ROOT,
       kaizenEngagementRoster: config.KAIZEN_ENGAGEMENT_ROSTER,
       stateHub,
+      opsInventory: createOpsInventory(config, own),
     }),
     progress: stateHub ?? null,
     issueCore,

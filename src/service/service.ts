@@ -29,6 +29,7 @@ import { createPool, QUERY_TIMEOUT_MS } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { startExpectations } from '../trust/expectations.ts';
+import { startFeedbackReports } from '../trust/feedback.ts';
 import { createWorkers, installTemporalRuntime, type Workers } from '../worker.ts';
 import { createExternalSystems } from './external-systems.ts';
 import { listenFault } from './listen-fault.ts';
@@ -72,7 +73,7 @@ interface Parts {
   nats: NatsConnection | null;
   bridge: Bridge | null;
   reconcilers: { stop(): Promise<void> }[];
-  expectations: { stop(): Promise<void> } | null;
+  trust: { stop(): Promise<void> }[];
 }
 
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -81,7 +82,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   installTemporalRuntime(logger, metricsPort);
   const metrics = createMetrics();
   const pool = createPool(config.DATABASE_URL, logger, { max: 20, queryTimeoutMs: QUERY_TIMEOUT_MS });
-  const { resolvers, issueCore, sink, progress } = createExternalSystems(config);
+  const own = { pool, roles, parts: () => parts };
+  const { resolvers, issueCore, sink, progress } = createExternalSystems(config, own);
   const registry = createAppliedRegistry(pool, resolvers);
   const sinkMode = createSinkMode(config.ISSUE_SINK_TYPE);
   const namespace = config.temporal.namespace ?? 'default';
@@ -100,7 +102,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     nats: null,
     bridge: null,
     reconcilers: [],
-    expectations: null,
+    trust: [],
   };
 
   const startDispatch: StartDispatch = async (dispatchId) => {
@@ -141,6 +143,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     startEmission,
     issueCore,
     temporalSchedules,
+    hasStateHub: progress !== null,
     definitionsDir: config.DEFINITIONS_DIR,
     metrics,
     logger,
@@ -160,7 +163,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   async function start(): Promise<boolean> {
     if (!(await waiting.until('PostgreSQL', isMigrated))) return false;
     // Before Temporal and NATS are waited for: silence is an alarm while they are away too.
-    if (roles.includes('api')) parts.expectations = startExpectations({ pool, progress, logger });
+    if (roles.includes('api'))
+      parts.trust = [startExpectations, startFeedbackReports].map((begin) =>
+        begin({ pool, progress, logger }),
+      );
     return (
       (await waiting.until('Temporal', startTemporal)) &&
       (!roles.includes('subscriber') || (await startSubscriber()))
@@ -269,7 +275,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       );
     await step('consuming', async () => parts.bridge?.stop(FLUSH_GRACE_MS));
     await step('reconcilers', () => Promise.all(parts.reconcilers.map((reconciler) => reconciler.stop())));
-    await step('expectations', async () => parts.expectations?.stop());
+    await step('trust', () => Promise.all(parts.trust.map((part) => part.stop())));
     await step('api', () => app.close());
     await step('worker', async () => {
       parts.workers?.shutdown();

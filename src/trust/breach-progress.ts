@@ -7,7 +7,7 @@ export interface ProgressSink {
 }
 
 export interface Progress {
-  event_type: 'activity_expectation_breached' | 'activity_expectation_healed';
+  event_type: 'activity_expectation_breached' | 'activity_expectation_healed' | 'daily_triage_calibration';
   summary: string;
   detail: Record<string, string | null>;
   author: 'activity-core';

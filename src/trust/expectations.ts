@@ -4,6 +4,7 @@ import type { Pool } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ProgressSink } from './breach-progress.ts';
 import { createReportBreaches } from './report-breaches.ts';
+import { tellingOnce } from './telling-once.ts';
 import { createWatchExpectations } from './watch-expectations.ts';
 
 const INTERVAL_MS = 5_000;
@@ -53,20 +54,5 @@ export function startExpectations({ pool, progress, logger }: ExpectationsDeps):
       stopping.abort();
       await watching;
     },
-  };
-}
-
-/** Never rejects. A failure is told once, until it is another one or is over. */
-function tellingOnce(pass: () => Promise<void>, logger: Logger, message: string): () => Promise<void> {
-  let told: string | null = null;
-  return async () => {
-    try {
-      await pass();
-      told = null;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (told !== reason) logger.warn({ err: error }, message);
-      told = reason;
-    }
   };
 }

@@ -283,6 +283,7 @@ test('the OpenAPI document describes every route, with its problems, and an exam
       'post /api/v1/plan/apply',
       'post /api/v1/quarantine/{id}/discard',
       'post /api/v1/quarantine/{id}/redrive',
+      'post /api/v1/runs/{run_id}/feedback',
       'post /api/v1/runs/{run_id}/retry',
       'post /api/v1/runs/{run_id}/review',
       'post /api/v1/tasks/discard',

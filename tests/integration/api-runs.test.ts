@@ -90,6 +90,7 @@ test('a run of an event is shown whole, with context, rules and tasks', async ()
     reports: [],
     tasks: [task],
     reviews: [],
+    feedback: [],
   });
   expect(await api.get('/api/v1/runs')).toMatchObject({
     status: 200,

@@ -77,6 +77,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     startDispatch: async (dispatchId) => void started.push(dispatchId),
     startEmission: async (dispatchId) => void emitted.push(dispatchId),
     issueCore: null,
+    hasStateHub: true,
     temporalSchedules: createRecordedSchedules(),
     adminToken: undefined,
     roles: ['api'],

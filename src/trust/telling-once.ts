@@ -1,0 +1,16 @@
+import type { Logger } from '../telemetry/logger.ts';
+
+/** Never rejects. A failure is told once, until it is another one or is over. */
+export function tellingOnce(pass: () => Promise<void>, logger: Logger, message: string): () => Promise<void> {
+  let told: string | null = null;
+  return async () => {
+    try {
+      await pass();
+      told = null;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (told !== reason) logger.warn({ err: error }, message);
+      told = reason;
+    }
+  };
+}
