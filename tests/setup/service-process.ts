@@ -37,6 +37,10 @@ export async function spawnService({
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = once(child, 'exit');
+  // A test that timed out never comes to its end: its service must not outlive the tests.
+  const reap = () => child.kill('SIGKILL');
+  process.once('exit', reap);
+  child.once('exit', () => process.off('exit', reap));
   let log = '';
   child.stdout.on('data', (chunk) => {
     log += chunk;

@@ -90,7 +90,7 @@ test.each([
   ['a status that has no answer', answering(204, ''), true, 'it answered 204'],
   ['a path that is no text', answering(200, { roster_path: 5 }), true, 'roster_path'],
   ['a list', answering(200, []), true, 'the answer cannot be read'],
-  ['two megabytes', answering(200, '9'.repeat(2e6)), true, 'more than 1 MiB'],
+  ['nine megabytes', answering(200, '9'.repeat(9e6)), true, 'more than 8 MiB'],
   ['a broken connection', ((request) => request.socket.destroy()) as RequestListener, true, 'State Hub'],
 ])('State Hub answering with %s fails the resolver', async (_what, answer, retryable, message) => {
   await using root = await rosters();
