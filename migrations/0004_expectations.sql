@@ -1,10 +1,13 @@
--- Since when each definition is declared and enabled without a break, as its watchers see it: no expectation is counted from before.
+-- Since when each definition is declared and enabled without a break: no expectation is counted from before.
 CREATE TABLE watched_definitions (
   definition_id     text        PRIMARY KEY,
   enabled_since     timestamptz NOT NULL,
   -- Where an expectation is declared: the newest completed run that was seen. It stays when that run's row is gone.
   last_completed_at timestamptz
 );
+
+INSERT INTO watched_definitions (definition_id, enabled_since)
+SELECT definition_id, applied_at FROM activity_definitions WHERE is_current AND enabled;
 
 -- A row for each time that `expect.run_every` passed without a completed run; open until `healed_at`.
 CREATE TABLE expectation_breaches (
@@ -22,6 +25,8 @@ CREATE TABLE expectation_breaches (
                                                      'definition_removed', 'expectation_changed', 'expectation_removed')),
   -- Of the run that healed it.
   completed_at      timestamptz,
+  -- False where there was no State Hub to tell when it was noticed.
+  for_state_hub     boolean     NOT NULL,
   -- When State Hub accepted the one and the other.
   breach_posted_at  timestamptz,
   healing_posted_at timestamptz,
@@ -30,6 +35,6 @@ CREATE TABLE expectation_breaches (
 );
 CREATE UNIQUE INDEX expectation_breaches_open ON expectation_breaches (definition_id) WHERE healed_at IS NULL;
 CREATE INDEX expectation_breaches_unposted ON expectation_breaches (definition_id, breach_id)
-  WHERE breach_posted_at IS NULL OR (healed_at IS NOT NULL AND healing_posted_at IS NULL);
+  WHERE for_state_hub AND (breach_posted_at IS NULL OR (healed_at IS NOT NULL AND healing_posted_at IS NULL));
 
 CREATE INDEX activity_runs_completed ON activity_runs (definition_id, finished_at DESC) WHERE status = 'completed';

@@ -47,7 +47,10 @@ function plainUrl(text: string, origin: string): string {
     throw new UsageError(`${origin} holds a user or password, which is not sent; name a URL without them`);
   }
   if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash) {
-    throw new UsageError(`${origin} is \`${text}\`; expected a URL like http://127.0.0.1:11434`);
+    // Not what was given: it may hold a key.
+    throw new UsageError(
+      `${origin} is no plain http(s) URL; expected one like http://127.0.0.1:11434, without a query`,
+    );
   }
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }

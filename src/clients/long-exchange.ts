@@ -57,7 +57,9 @@ async function ask(
   const sent = send(target, { method, headers: { ...headers, ...length }, agent: false, signal });
   sent.on('socket', (socket) => watchConnection(socket, sent));
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    sent.on('response', resolve).on('error', reject).end(body);
+    // An answer that is no answer, like an upgrade nobody asked for, ends in a `close` alone.
+    const closed = () => reject(new Error('the connection was closed'));
+    sent.on('response', resolve).on('error', reject).on('close', closed).end(body);
   });
   head.status = response.statusCode ?? null;
   head.headers = headersOf(response);

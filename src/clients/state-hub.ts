@@ -43,6 +43,8 @@ export function createStateHubClient(options: StateHubOptions): StateHubClient {
   const ask = createAskStateHub(options);
   return {
     async getEngagement(slug) {
+      // They would climb out of the path.
+      if (slug === '.' || slug === '..') return null;
       const path = `/engagements/${encodeURIComponent(slug)}`;
       try {
         return (await ask({ method: 'GET', path, accepts: [200], schema: engagementSchema })).body;

@@ -24,7 +24,7 @@ export function fencedData(name: string, value: unknown): string {
  * Written as `\u….`, the value stays the same. Angle brackets: many models' own marks (`<|im_start|>`, `</s>`) are made of
  * them. Control and format characters: unseen by a reader, and read by a model.
  */
-const HAZARDOUS = /[<>\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const HAZARDOUS = /[<>\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}]/gu;
 
 function escaped(character: string): string {
   return Array.from({ length: character.length }, (_, at) => {

@@ -67,8 +67,8 @@ const NEVER: Instant = { second: Number.POSITIVE_INFINITY, fraction: 0 };
 function instantOf(time: unknown): Instant {
   if (typeof time !== 'string') return NEVER;
   const [, whole, fraction = '', zone] =
-    /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,12})?(Z|[+-]\d\d:\d\d)$/.exec(time.toUpperCase()) ?? [];
-  const second = Date.parse(`${whole}${zone}`);
+    /^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d{1,12})?(Z|[+-]\d\d:\d\d)$/.exec(time.toUpperCase()) ?? [];
+  const second = Date.parse(`${whole?.replace(' ', 'T')}${zone}`);
   return Number.isNaN(second) ? NEVER : { second, fraction: Number(`0${fraction}`) };
 }
 

@@ -50,12 +50,13 @@ export function createStateHubSource({ stateHub }: StateHubSourceDeps): Resolver
         throw new ResolverError('resolver_failed', 'state-hub needs State Hub; set STATE_HUB_URL');
       }
       try {
-        const [workstreams, tasks] = await Promise.all([stateHub.listWorkstreams(), stateHub.listTasks()]);
-        return snapshotOf(workstreams, tasks);
+        // One after the other: where one fails, nothing of it goes on while it is asked again.
+        const workstreams = await stateHub.listWorkstreams();
+        return snapshotOf(workstreams, await stateHub.listTasks());
       } catch (error) {
         if (!(error instanceof StateHubError)) throw error;
-        const { message, retryable } = error;
-        throw new ResolverError('resolver_failed', message, { cause: error, retryable });
+        // Whatever State Hub says: a rollout's 404 or a token that is being changed is over in two minutes (contract 8).
+        throw new ResolverError('resolver_failed', error.message, { cause: error, retryable: true });
       }
     },
   };

@@ -274,8 +274,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         logger.error({ err: error, step: name }, 'a step of the stop failed'),
       );
     await step('consuming', async () => parts.bridge?.stop(FLUSH_GRACE_MS));
-    await step('reconcilers', () => Promise.all(parts.reconcilers.map((reconciler) => reconciler.stop())));
-    await step('trust', () => Promise.all(parts.trust.map((part) => part.stop())));
+    await step('timers', () =>
+      Promise.all([...parts.reconcilers, ...parts.trust].map((each) => each.stop())),
+    );
     await step('api', () => app.close());
     await step('worker', async () => {
       parts.workers?.shutdown();

@@ -1,6 +1,7 @@
 /** `activity_definitions` (revisions), `definition_pauses` and the version that tells readers of a change. */
 import type { Definition } from '../core/definition.ts';
 import type { Queryable } from './pool.ts';
+import { beginWatch, endWatches } from './watched-definitions.ts';
 
 export interface DefinitionRow {
   definition_id: string;
@@ -89,6 +90,7 @@ export async function makeRevisionCurrent(
       JSON.stringify(definition),
     ],
   );
+  await (definition.enabled ? beginWatch(db, definition.id) : endWatches(db, [definition.id]));
 }
 
 /** What is no longer declared is no longer current; its revisions stay. Returns the ids. */
@@ -98,5 +100,7 @@ export async function pruneDefinitions(db: Queryable, keep: string[]): Promise<s
       WHERE is_current AND NOT definition_id = ANY ($1) RETURNING definition_id`,
     [keep],
   );
-  return rows.map((row) => row.definition_id);
+  const pruned = rows.map((row) => row.definition_id);
+  await endWatches(db, pruned);
+  return pruned;
 }

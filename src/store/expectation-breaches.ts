@@ -45,7 +45,10 @@ const OPEN_BREACHES = {
 };
 const HEALED = `${BREACH}, healed_at, healed_by, completed_at`;
 const WATCHED = `SELECT definition_id, last_completed_at, greatest(enabled_since, last_completed_at) AS counted_from
-                   FROM watched_definitions WHERE definition_id = $1 FOR UPDATE`;
+                   FROM watched_definitions WHERE definition_id = $1`;
+const STILL_EXPECTED = `EXISTS (SELECT 1 FROM activity_definitions d
+                                 WHERE d.definition_id = $1 AND d.is_current AND d.enabled
+                                   AND d.document #>> '{expect,run_every}' = $2)`;
 
 /** For health checks: a server that does not answer is not waited for. */
 export async function listOpenBreaches(db: Queryable): Promise<OpenBreach[]> {
@@ -53,24 +56,30 @@ export async function listOpenBreaches(db: Queryable): Promise<OpenBreach[]> {
   return rows;
 }
 
+/** As it is declared, and in milliseconds. */
+export interface DeclaredExpectation {
+  run_every: string;
+  milliseconds: number;
+}
+
 /** Null where nothing is late, this is not expected any more, or the breach is open already. */
 export async function openBreach(
   db: Queryable,
   definitionId: string,
-  { run_every, milliseconds }: { run_every: string; milliseconds: number },
+  { run_every, milliseconds }: DeclaredExpectation,
+  { forStateHub }: { forStateHub: boolean },
 ): Promise<Breach | null> {
   const { rows } = await db.query(
-    `WITH watched AS (${WATCHED})
-     INSERT INTO expectation_breaches (definition_id, run_every, last_completed_at, counted_from, since)
-     SELECT definition_id, $2, last_completed_at, counted_from, since
-       FROM watched, LATERAL (SELECT counted_from + $3 * interval '1 millisecond' AS since) AS late
-      WHERE since < clock_timestamp()
-        AND EXISTS (SELECT 1 FROM activity_definitions d
-                     WHERE d.definition_id = $1 AND d.is_current AND d.enabled
-                       AND d.document #>> '{expect,run_every}' = $2)
+    // Only what is late is locked: a lock is a write, and most looks find nothing.
+    `WITH watched AS (
+       ${WATCHED} AND greatest(enabled_since, last_completed_at) + $3 * interval '1 millisecond' < clock_timestamp()
+       FOR UPDATE)
+     INSERT INTO expectation_breaches (definition_id, run_every, last_completed_at, counted_from, since, for_state_hub)
+     SELECT definition_id, $2, last_completed_at, counted_from, counted_from + $3 * interval '1 millisecond', $4
+       FROM watched WHERE ${STILL_EXPECTED}
      ON CONFLICT (definition_id) WHERE healed_at IS NULL DO NOTHING
      RETURNING ${BREACH}`,
-    [definitionId, run_every, milliseconds],
+    [definitionId, run_every, milliseconds, forStateHub],
   );
   return rows[0] ?? null;
 }
@@ -79,10 +88,10 @@ export async function openBreach(
 export async function healBreach(
   db: Queryable,
   definitionId: string,
-  milliseconds: number,
+  { run_every, milliseconds }: DeclaredExpectation,
 ): Promise<HealedBreach | null> {
   const { rows } = await db.query(
-    `WITH watched AS (${WATCHED}), healed AS (
+    `WITH watched AS (${WATCHED} FOR UPDATE), healed AS (
        UPDATE expectation_breaches b
           SET healed_at = clock_timestamp(),
               healed_by = CASE WHEN w.last_completed_at > b.counted_from THEN 'run_completed'
@@ -92,10 +101,10 @@ export async function healBreach(
          FROM watched w
         WHERE b.definition_id = w.definition_id AND b.healed_at IS NULL
           AND (w.counted_from > b.counted_from
-               OR w.counted_from + $2 * interval '1 millisecond' >= clock_timestamp())
+               OR (w.counted_from + $3 * interval '1 millisecond' >= clock_timestamp() AND ${STILL_EXPECTED}))
        RETURNING b.*)
      SELECT ${HEALED} FROM healed`,
-    [definitionId, milliseconds],
+    [definitionId, run_every, milliseconds],
   );
   return rows[0] ?? null;
 }
@@ -118,7 +127,8 @@ export async function healNotExpected(db: Queryable): Promise<HealedBreach[]> {
 }
 
 const isUnposted = (b: string) =>
-  `(${b}.breach_posted_at IS NULL OR (${b}.healed_at IS NOT NULL AND ${b}.healing_posted_at IS NULL))`;
+  `(${b}.for_state_hub AND
+    (${b}.breach_posted_at IS NULL OR (${b}.healed_at IS NOT NULL AND ${b}.healing_posted_at IS NULL)))`;
 
 /**
  * The next breach of which State Hub does not know all, for this replica alone while the lease lasts. Those of one

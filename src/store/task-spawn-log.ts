@@ -84,8 +84,15 @@ export async function listTasksOfRun(db: Queryable, runId: string): Promise<Task
   return rows;
 }
 
+// pg heeds query_timeout for each query; its types know it for the pool alone.
+const PENDING = {
+  text: "SELECT count(*) AS n FROM task_spawn_log WHERE status = 'pending'",
+  query_timeout: 3_000,
+};
+
+/** For metrics: a server that does not answer is not waited for. */
 export async function countPendingTasks(db: Queryable): Promise<number> {
-  const { rows } = await db.query("SELECT count(*) AS n FROM task_spawn_log WHERE status = 'pending'");
+  const { rows } = await db.query(PENDING);
   return rows[0].n;
 }
 

@@ -21,14 +21,15 @@ export function startExpectations({ pool, progress, logger }: ExpectationsDeps):
   const stopping = new AbortController();
   const { signal } = stopping;
   const watch = tellingOnce(
-    createWatchExpectations({ pool, logger }),
+    createWatchExpectations({ pool, logger, forStateHub: progress !== null }),
     logger,
     'expectations could not be watched; it is tried again',
   );
+  const reportBreaches = progress && createReportBreaches({ pool, progress });
   const report =
-    progress &&
+    reportBreaches &&
     tellingOnce(
-      createReportBreaches({ pool, progress }),
+      () => reportBreaches(signal),
       logger,
       'State Hub could not be told of an expectation; it is tried again',
     );

@@ -21,8 +21,9 @@ export function startFeedbackReports(deps: FeedbackReportsDeps): { stop(): Promi
   if (!progress) return { stop: async () => undefined };
   const stopping = new AbortController();
   const { signal } = stopping;
+  const reportFeedback = createReportFeedback({ pool, progress });
   const report = tellingOnce(
-    createReportFeedback({ pool, progress }),
+    () => reportFeedback(signal),
     logger,
     'State Hub could not be told of feedback; it is tried again',
   );

@@ -19,9 +19,12 @@ export interface ReportBreachesDeps {
 }
 
 /** Posts what is due; rejects with the first failure, and what is left waits for the next call. */
-export function createReportBreaches({ pool, progress }: ReportBreachesDeps): () => Promise<void> {
-  return async function reportBreaches() {
-    for (;;) {
+export function createReportBreaches({
+  pool,
+  progress,
+}: ReportBreachesDeps): (signal?: AbortSignal) => Promise<void> {
+  return async function reportBreaches(signal) {
+    while (!signal?.aborted) {
       const breach = await leaseUnposted(pool, LEASE_SECONDS);
       if (!breach) return;
       try {

@@ -13,9 +13,12 @@ export interface ReportFeedbackDeps {
 }
 
 /** Posts what is due; rejects with the first failure, and what is left waits for the next call. */
-export function createReportFeedback({ pool, progress }: ReportFeedbackDeps): () => Promise<void> {
-  return async function reportFeedback() {
-    for (;;) {
+export function createReportFeedback({
+  pool,
+  progress,
+}: ReportFeedbackDeps): (signal?: AbortSignal) => Promise<void> {
+  return async function reportFeedback(signal) {
+    while (!signal?.aborted) {
       const feedback = await leaseUnpostedFeedback(pool, LEASE_SECONDS);
       if (!feedback) return;
       try {

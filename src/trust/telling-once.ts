@@ -9,7 +9,7 @@ export function tellingOnce(pass: () => Promise<void>, logger: Logger, message: 
       told = null;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (told !== reason) logger.warn({ err: error }, message);
+      if (told !== reason) logger.error({ err: error }, message);
       told = reason;
     }
   };

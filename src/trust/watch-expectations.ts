@@ -2,26 +2,20 @@
 import { durationMs } from '../core/definition.ts';
 import { type HealedBreach, healBreach, healNotExpected, openBreach } from '../store/expectation-breaches.ts';
 import type { Pool } from '../store/pool.ts';
-import {
-  type Expectation,
-  forgetNotEnabled,
-  listExpectations,
-  refreshWatched,
-  watchEnabled,
-} from '../store/watched-definitions.ts';
+import { type Expectation, listExpectations, refreshWatched } from '../store/watched-definitions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 export interface WatchExpectationsDeps {
   pool: Pool;
   logger: Logger;
+  /** Whether there is a State Hub to tell of breaches. */
+  forStateHub: boolean;
 }
 
 /** Rejects where one definition could not be looked at, after it has looked at all the others. */
 export function createWatchExpectations(deps: WatchExpectationsDeps): () => Promise<void> {
   const { pool, logger } = deps;
   return async function watchExpectations() {
-    await forgetNotEnabled(pool);
-    await watchEnabled(pool);
     for (const healed of await healNotExpected(pool)) tellHealed(logger, healed);
     const failures: unknown[] = [];
     for (const expectation of await listExpectations(pool)) {
@@ -32,14 +26,17 @@ export function createWatchExpectations(deps: WatchExpectationsDeps): () => Prom
 }
 
 async function watchOne(
-  { pool, logger }: WatchExpectationsDeps,
-  { definition_id, run_every }: Expectation,
+  { pool, logger, forStateHub }: WatchExpectationsDeps,
+  { definition_id, run_every, breached }: Expectation,
 ): Promise<void> {
-  const milliseconds = durationMs(run_every);
+  const declared = { run_every, milliseconds: durationMs(run_every) };
   await refreshWatched(pool, definition_id);
-  const healed = await healBreach(pool, definition_id, milliseconds);
-  if (healed) tellHealed(logger, healed);
-  const breach = await openBreach(pool, definition_id, { run_every, milliseconds });
+  if (breached) {
+    const healed = await healBreach(pool, definition_id, declared);
+    if (!healed) return;
+    tellHealed(logger, healed);
+  }
+  const breach = await openBreach(pool, definition_id, declared, { forStateHub });
   if (!breach) return;
   const { last_completed_at, since } = breach;
   logger.error(

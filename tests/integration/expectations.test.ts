@@ -36,7 +36,7 @@ beforeEach(async () => {
   hub = createHub();
   logged = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  watch = createWatchExpectations({ pool: api.pool, logger });
+  watch = createWatchExpectations({ pool: api.pool, logger, forStateHub: true });
   report = createReportBreaches({ pool: api.pool, progress: hub });
 });
 
@@ -269,6 +269,34 @@ test('also where it was disabled and enabled between two looks', async () => {
     {},
     { event_type: HEALED, detail: { healed_by: 'definition_enabled' } },
   ]);
+});
+
+test('also where it was removed and declared again between two looks', async () => {
+  await api.declare([manualDefinition(EVERY_MINUTE)]);
+  await passTime(api.pool, '2 minutes');
+  await api.declare([]);
+  await api.declare([manualDefinition(EVERY_MINUTE)]);
+  await watch();
+  expect(await breaches()).toEqual([]);
+});
+
+test('a look that finds nothing late writes nothing', async () => {
+  await api.declare([manualDefinition(EVERY_MINUTE)]);
+  await watch();
+  const locker = async () =>
+    (await api.pool.query('SELECT xmin::text, xmax::text FROM watched_definitions')).rows;
+  const before = await locker();
+  await watch();
+  expect(await locker()).toEqual(before);
+});
+
+test('what was noticed without a State Hub is not told to one that is set later', async () => {
+  const logger = pino({ level: 'silent' });
+  watch = createWatchExpectations({ pool: api.pool, logger, forStateHub: false });
+  await declareAndBreach();
+  expect(await breaches()).toHaveLength(1);
+  await report();
+  expect(hub.accepted).toEqual([]);
 });
 
 test('a new content does not begin the count again, and neither does an expectation that is added later', async () => {

@@ -108,7 +108,8 @@ test('without an address it is the running dev instance that is asked, and --url
 
 test.each<[string, string[], string]>([
   ['no address at all', [], 'LLM_CONNECT_URL is not set'],
-  ['an address that is none', ['--url', 'localhost:11434'], 'expected a URL like'],
+  ['an address that is none', ['--url', 'localhost:11434'], 'expected one like'],
+  ['an address with a key in it', ['--url', 'http://llm/?key=k'], 'is no plain http(s) URL'],
   ['a password in it', ['--url', 'http://a:secret@localhost'], 'holds a user or password'],
   ['an unknown option', ['--fast'], 'unknown option'],
 ])('%s is bad use', async (_what, args, message) => {

@@ -148,7 +148,7 @@ test('without STATE_HUB_URL it fails for good, and says what to set', async () =
 });
 
 test.each([true, false])(
-  'a State Hub that fails, retryable %s, fails the source alike',
+  'whatever State Hub says, and be it %s that asking again helps, it is asked again',
   async (retryable) => {
     const fail = () =>
       Promise.reject(new StateHubError('State Hub, GET /tasks: no', { status: 500, retryable }));
@@ -157,7 +157,7 @@ test.each([true, false])(
     await expect(snapshot(stateHub)).rejects.toMatchObject({
       code: 'resolver_failed',
       message: 'State Hub, GET /tasks: no',
-      retryable,
+      retryable: true,
     });
   },
 );

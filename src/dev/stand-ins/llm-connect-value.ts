@@ -22,7 +22,7 @@ interface Place {
 
 /** Below it only what is required is made, so that a schema that contains itself ends. */
 const DEEPEST_OPTIONAL = 6;
-const DEEPEST = 40;
+const DEEPEST = 10;
 const USUAL_LENGTH = 3;
 
 export function valueFor(making: ValueMaking): unknown {
