@@ -1,5 +1,6 @@
 /** Silence is an alarm: expectations are watched at once and then on a plain timer, whatever else is away. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isTransient } from '../store/failure.ts';
 import type { Pool } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ProgressSink } from './breach-progress.ts';
@@ -22,16 +23,19 @@ export function startExpectations({ pool, progress, logger }: ExpectationsDeps):
   const { signal } = stopping;
   const watch = tellingOnce(
     createWatchExpectations({ pool, logger, forStateHub: progress !== null }),
-    logger,
-    'expectations could not be watched; it is tried again',
+    (error) => {
+      // What passes by itself is a warning. Anything else is not: an alarm that cannot go off must be loud about it.
+      const level = isTransient(error) ? 'warn' : 'error';
+      logger[level]({ err: error }, 'expectations could not be watched; it is tried again');
+    },
   );
   const reportBreaches = progress && createReportBreaches({ pool, progress });
   const report =
     reportBreaches &&
     tellingOnce(
       () => reportBreaches(signal),
-      logger,
-      'State Hub could not be told of an expectation; it is tried again',
+      (error) =>
+        logger.warn({ err: error }, 'State Hub could not be told of an expectation; it is tried again'),
     );
   let reporting: Promise<void> | null = null;
 

@@ -24,8 +24,7 @@ export function startFeedbackReports(deps: FeedbackReportsDeps): { stop(): Promi
   const reportFeedback = createReportFeedback({ pool, progress });
   const report = tellingOnce(
     () => reportFeedback(signal),
-    logger,
-    'State Hub could not be told of feedback; it is tried again',
+    (error) => logger.warn({ err: error }, 'State Hub could not be told of feedback; it is tried again'),
   );
 
   async function keepReporting(): Promise<void> {
