@@ -5,12 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
+import type { Definition } from '../core/definition.ts';
 import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { closeDispatch, touchEmission } from '../store/dispatches.ts';
-import { listEmittingRuns } from '../store/emitting-runs.ts';
-import { listOutbox, type OutboxTask } from '../store/outbox.ts';
+import { type EmittingRun, listEmittingRuns } from '../store/emitting-runs.ts';
+import { listOutbox } from '../store/outbox.ts';
 import type { Pool } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -119,7 +120,7 @@ async function emitOnce(deps: EmitDeps, dispatchId: string, signal: AbortSignal)
   const due = outbox.filter(({ wait_ms }) => wait_ms === 0);
   const policies = await policiesOf(registry, left);
   const round = await sendRound(deps, due, {
-    onDuplicateOf: (task) => policies.get(policyKey(task)) ?? 'skip',
+    onDuplicateOf: ({ run_id }) => policies.get(run_id) ?? 'skip',
     signal,
   });
   const { unauthorized } = round;
@@ -139,22 +140,15 @@ async function close({ pool }: EmitDeps, dispatchId: string): Promise<'done'> {
   return 'done';
 }
 
-type Policy = 'skip' | 'comment' | 'always';
-const policyKey = ({
-  definition_id,
-  definition_hash,
-}: Pick<OutboxTask, 'definition_id' | 'definition_hash'>) => `${definition_id}@${definition_hash}`;
-
-/** `on_duplicate`, of the revisions that the runs are pinned to. */
+/** `on_duplicate` by run, of the revision that each is pinned to. */
 async function policiesOf(
   registry: Registry,
-  runs: Pick<OutboxTask, 'definition_id' | 'definition_hash'>[],
-): Promise<Map<string, Policy>> {
-  const policies = new Map<string, Policy>();
-  for (const run of runs) {
-    if (policies.has(policyKey(run))) continue;
-    const revision = await registry.revision(run.definition_id, run.definition_hash);
-    if (revision) policies.set(policyKey(run), revision.definition.on_duplicate);
+  runs: readonly EmittingRun[],
+): Promise<Map<string, Definition['on_duplicate']>> {
+  const policies = new Map<string, Definition['on_duplicate']>();
+  for (const { run_id, definition_id, definition_hash } of runs) {
+    const revision = await registry.revision(definition_id, definition_hash);
+    if (revision) policies.set(run_id, revision.definition.on_duplicate);
   }
   return policies;
 }

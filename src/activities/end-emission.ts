@@ -7,6 +7,7 @@ import { type EmittingRun, endEmittingRuns } from '../store/emitting-runs.ts';
 import type { Pool } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { whyNotLive } from './why-not-live.ts';
 
 export interface EndDeps {
   pool: Pool;
@@ -79,7 +80,7 @@ export async function switchedOff(
   const off = new Map<string, RunError>();
   for (const run of runs) {
     if (run.pending === 0) continue;
-    const reason = await whyOff(sinkMode, registry, run);
+    const reason = await whyNotLive(sinkMode, registry, run);
     if (reason === null) continue;
     off.set(run.run_id, {
       code: 'sink_disabled',
@@ -88,18 +89,6 @@ export async function switchedOff(
     });
   }
   return off;
-}
-
-async function whyOff(
-  sinkMode: DecideSinkMode,
-  registry: Registry,
-  { definition_id, definition_hash }: EmittingRun,
-): Promise<string | null> {
-  const current = registry.find(definition_id);
-  if (!current) return 'the definition is no longer declared';
-  // Whether it emits is said by what is applied now, whether it may by the content that the run has.
-  const revision = await registry.revision(definition_id, definition_hash);
-  return sinkMode({ definition: current.definition, approved: revision?.approved ?? false }).reason;
 }
 
 const specs = (count: number): string => (count === 1 ? '1 spec' : `${count} specs`);

@@ -1,7 +1,8 @@
 /** Pending specs of runs that are over, sent after all: their runs are reopened in dispatches that only emit. */
 import { randomUUID } from 'node:crypto';
+import { whyNotLive } from '../activities/why-not-live.ts';
 import type { StartEmission } from '../bridge/dispatch.ts';
-import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
+import type { AppliedRegistry } from '../definitions/applied-registry.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { insertDispatch } from '../store/dispatches.ts';
 import {
@@ -85,7 +86,7 @@ async function chooseRevisions(
   const revisions: PendingRevision[] = [];
   const skipped = new Map<string, Skipped>();
   for (const pending of await listPendingRevisions(deps.pool, scope)) {
-    const reason = await whyNot(deps, registry, pending);
+    const reason = (await whyNotLive(deps.sinkMode, registry, pending)) ?? whyNotYet(pending);
     if (reason === null) {
       revisions.push(pending);
       continue;
@@ -99,20 +100,8 @@ async function chooseRevisions(
   return { revisions, skipped: [...skipped.values()] };
 }
 
-/** What was decided must still be wanted, and what is sent must be what was approved: the content of the run's own revision. */
-async function whyNot(
-  { sinkMode }: ResumeTasksDeps,
-  registry: Registry,
-  { definition_id, definition_hash, is_retried }: PendingRevision,
-): Promise<string | null> {
-  const current = registry.find(definition_id);
-  if (!current) return 'it is no longer declared';
-  const own = await registry.revision(definition_id, definition_hash);
-  const approved = own !== null && registry.isApproved(own.definition);
-  const { mode, reason } = sinkMode({ definition: current.definition, approved });
-  if (mode !== 'live') return reason ?? 'it would only be audited';
-  return is_retried ? 'a retry of the run is running; it takes its tasks over' : null;
-}
+const whyNotYet = ({ is_retried }: PendingRevision): string | null =>
+  is_retried ? 'a retry of the run is running; it takes its tasks over' : null;
 
 async function reopenPortion(
   deps: ResumeTasksDeps,

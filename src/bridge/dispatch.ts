@@ -1,6 +1,6 @@
 /** Fired pairs → dispatches, and dispatches → workflows. */
 import { randomUUID } from 'node:crypto';
-import type { WorkflowClient } from '@temporalio/client';
+import type { WorkflowClient, WorkflowStartOptions } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Definition } from '../core/definition.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
@@ -48,41 +48,40 @@ export function composeDispatches(fired: readonly FiredPair[], resolvers: Resolv
 
 export type StartDispatch = (dispatchId: string) => Promise<void>;
 
-/** Starting is idempotent: a dispatch that was started before, also one that is closed, is a success. */
 export function createStartDispatch(workflows: WorkflowClient, taskQueue: string): StartDispatch {
-  return async (dispatchId) => {
-    try {
-      await workflows.start(ACTIVITY_RUN, {
-        workflowId: dispatchId,
-        taskQueue,
-        args: [{ dispatch_id: dispatchId } satisfies ActivityRunInput],
-        workflowIdReusePolicy: 'REJECT_DUPLICATE',
-        // The worker in this process gets the first task with the answer: one round trip less.
-        requestEagerStart: true,
-      });
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
-  };
+  return (dispatchId) =>
+    startOnce(workflows, ACTIVITY_RUN, {
+      workflowId: dispatchId,
+      taskQueue,
+      args: [{ dispatch_id: dispatchId } satisfies ActivityRunInput],
+      // The worker in this process gets the first task with the answer: one round trip less.
+      requestEagerStart: true,
+    });
 }
 
 /** Sends the specs of a dispatch that is prepared: the workflow that prepared it does this, and whoever finds it undone. */
 export type StartEmission = (dispatchId: string) => Promise<void>;
 
-/** Starting is idempotent, as above. */
 export function createStartEmission(workflows: WorkflowClient, taskQueue: string): StartEmission {
-  return async (dispatchId) => {
-    try {
-      await workflows.start(EMIT_TASKS, {
-        workflowId: emissionWorkflowId(dispatchId),
-        taskQueue,
-        args: [{ dispatch_id: dispatchId } satisfies DispatchInput],
-        workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      });
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
-  };
+  return (dispatchId) =>
+    startOnce(workflows, EMIT_TASKS, {
+      workflowId: emissionWorkflowId(dispatchId),
+      taskQueue,
+      args: [{ dispatch_id: dispatchId } satisfies DispatchInput],
+    });
+}
+
+/** Idempotent: a workflow that was started before, also one that is closed, is a success. */
+async function startOnce(
+  workflows: WorkflowClient,
+  type: string,
+  options: WorkflowStartOptions,
+): Promise<void> {
+  try {
+    await workflows.start(type, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
 }
 
 /** Its runs need nothing from elsewhere: `prepare` is all of them. */

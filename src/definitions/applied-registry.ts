@@ -44,8 +44,6 @@ export interface Registry {
   attributesCheck(eventType: string): ((attributes: JsonObject) => Violation[]) | null;
   /** A revision that a run is pinned to, compiled against these event types; null where it was never applied. */
   revision(definitionId: string, hash: string): Promise<Revision | null>;
-  /** Whether the latest verdict on this content is an approval. */
-  isApproved(definition: Definition): boolean;
 }
 
 export interface AppliedRegistry {
@@ -131,7 +129,6 @@ async function load(pool: Pool, resolvers: Resolvers): Promise<Registry> {
       revisions.set(key, revision);
       return revision;
     },
-    isApproved,
   };
 }
 

@@ -125,7 +125,7 @@ test('where Temporal is away the resume stands, for the reconciler to start', as
 });
 
 test.each([
-  ['is not declared any more', [], 'issue-core', 'it is no longer declared'],
+  ['is not declared any more', [], 'issue-core', 'the definition is no longer declared'],
   ['says audit', [manualDefinition()], 'issue-core', 'the definition says emit: audit'],
   ['has no sink', [LIVE], 'null', 'ISSUE_SINK_TYPE is null'],
 ] as const)('nothing is sent while the definition %s', async (_what, definitions, type, reason) => {

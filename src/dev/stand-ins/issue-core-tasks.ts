@@ -1,7 +1,7 @@
 /** The tasks that the stand-in holds. A change is in the journal before it is in memory. */
 import { isDeepStrictEqual } from 'node:util';
 import type { TaskBody } from './issue-core-body.ts';
-import type { Change, Journal } from './issue-core-journal.ts';
+import type { Change, IssueCoreJournal } from './issue-core-journal.ts';
 
 export interface StandInComment {
   idempotency_key: string;
@@ -33,7 +33,7 @@ export interface TaskBook {
   setState(task: StandInTask, state: StandInTask['state']): void;
 }
 
-export function createTaskBook(journal: Journal): TaskBook {
+export function createTaskBook(journal: IssueCoreJournal): TaskBook {
   const byRef = new Map<string, StandInTask>();
   const byKey = new Map<string, StandInTask>();
   const commentedByKey = new Map<string, { task: StandInTask; body: string }>();

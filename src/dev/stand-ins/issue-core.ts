@@ -7,7 +7,7 @@ import { answerAsIssueCore, TASKS_PATH } from './issue-core-api.ts';
 import { titleOf } from './issue-core-body.ts';
 import { answerControl, CONTROL_PATH } from './issue-core-control.ts';
 import { createFaults, type Fault, type FaultSettings } from './issue-core-faults.ts';
-import { noJournal, openJournal } from './issue-core-journal.ts';
+import { openIssueCoreJournal } from './issue-core-journal.ts';
 import { createTaskBook, type StandInTask } from './issue-core-tasks.ts';
 
 export interface IssueCoreStandInOptions {
@@ -64,7 +64,7 @@ const RUBBISH = [
 /** @throws Error where the state file is damaged beyond its last line. */
 export async function startIssueCoreStandIn(options: IssueCoreStandInOptions): Promise<IssueCoreStandIn> {
   const { token, stateFile, seed = 1, port = 0 } = options;
-  const journal = stateFile === undefined ? noJournal() : openJournal(stateFile);
+  const journal = openIssueCoreJournal(stateFile);
   const book = createTaskBook(journal);
   const faults = createFaults(seed);
   const requests: ReceivedRequest[] = [];

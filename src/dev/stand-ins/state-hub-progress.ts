@@ -1,6 +1,6 @@
-/** The progress that was filed; with a file, it survives a restart: one JSON line for each change, on the disk before it is answered. */
-import { appendFileSync, readFileSync, truncateSync } from 'node:fs';
+/** The progress that was filed; with a file, it survives a restart. */
 import { z } from 'zod';
+import { noJournal, openJournal } from './journal.ts';
 
 export const progressBodySchema = z.strictObject({
   event_type: z.string().min(1),
@@ -31,10 +31,10 @@ export interface ProgressBook {
   remove(id: string): boolean;
 }
 
-/** @throws Error where another line than the last cannot be read, or the file cannot be used at all. */
+/** @throws Error: journal.ts */
 export function openProgressBook(file: string | undefined): ProgressBook {
+  const journal = file === undefined ? noJournal<Change>() : openJournal(file, changeSchema, 'progress');
   const entries = new Map<string, StandInProgress>();
-  const warnings: string[] = [];
   let filed = 0;
 
   function apply(change: Change): void {
@@ -46,17 +46,13 @@ export function openProgressBook(file: string | undefined): ProgressBook {
   }
 
   function record(change: Change): void {
-    if (file !== undefined) appendFileSync(file, `${JSON.stringify(change)}\n`, { mode: 0o600, flush: true });
+    journal.append(change);
     apply(change);
   }
 
-  if (file !== undefined) {
-    const { changes, torn } = readChanges(file);
-    for (const change of changes) apply(change);
-    if (torn) warnings.push(`the last line of ${file} was torn and is dropped`);
-  }
+  for (const change of journal.changes) apply(change);
   return {
-    warnings,
+    warnings: journal.warnings,
     all: () => [...entries.values()],
     file(body) {
       const known = [...entries.values()].find((entry) => entry.idempotency_key === body.idempotency_key);
@@ -71,44 +67,4 @@ export function openProgressBook(file: string | undefined): ProgressBook {
       return true;
     },
   };
-}
-
-function readChanges(file: string): { changes: Change[]; torn: boolean } {
-  const text = readIfThere(file);
-  const lines = text.split('\n');
-  // What stands behind the last line break was never answered: its writer died first.
-  const torn = lines.pop() ?? '';
-  const changes: Change[] = [];
-  let kept = 0;
-  for (const [index, line] of lines.entries()) {
-    const change = parseChange(line);
-    if (change) {
-      changes.push(change);
-      kept += Buffer.byteLength(line) + 1;
-    } else if (index < lines.length - 1) {
-      throw new Error(`${file}:${index + 1} is damaged; remove the file to start without progress`);
-    }
-  }
-  const isTorn = torn !== '' || changes.length < lines.length;
-  // The next line would be glued to it.
-  if (isTorn) truncateSync(file, kept);
-  return { changes, torn: isTorn };
-}
-
-function readIfThere(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw error;
-  }
-}
-
-function parseChange(line: string): Change | null {
-  try {
-    return changeSchema.safeParse(JSON.parse(line)).data ?? null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }
