@@ -63,7 +63,7 @@ const environmentSchema = z.object({
   OPS_EVIDENCE_BACKEND: z
     .literal(
       'state-hub',
-      'state-hub; inter-hub stays refused until the custody of OPS_HUB_KEY is settled (SCOPE.md): State Hub ops_inventory_probe progress is the accepted path',
+      'state-hub; inter-hub stays refused until the custody of OPS_HUB_KEY is settled: State Hub ops_inventory_probe progress is the accepted path (docs/runbook.md, "Operations evidence")',
     )
     .default('state-hub'),
   OPS_HUB_KEY: secret.optional(),

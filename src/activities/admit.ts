@@ -10,7 +10,7 @@ import { type Admission, admissionOf } from '../schedules/admission.ts';
 import { recordTicks } from '../schedules/record-ticks.ts';
 import { closeDispatch, hasDispatch, insertDispatch } from '../store/dispatches.ts';
 import { type Pool, type Queryable, readClock, transaction } from '../store/pool.ts';
-import { finishRun, insertRunningRun, type NewRun, UNSAID } from '../store/runs.ts';
+import { finishRun, insertRunningRun, type NewRun, NOTHING_DECIDED, UNSAID } from '../store/runs.ts';
 import { closeTick, lockTick, type Tick } from '../store/schedule-ticks.ts';
 import { lockSchedule, type ScheduleRow } from '../store/schedules.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -33,7 +33,8 @@ export function createAdmit(deps: AdmitDeps): Activities['admit'] {
     try {
       const admitted = await transaction(deps.pool, (client) => admitOnce(client, input, dispatch_id));
       if (admitted) count(deps, input, admitted);
-      return { dispatch_id };
+      // Where an earlier attempt has admitted it: what looks after ticks finds out by itself whether it is one.
+      return { dispatch_id, is_tick: admitted === null || admitted.admission === 'fired' };
     } catch (fault) {
       throw toActivityFailure(deps.logger, dispatch_id, fault);
     }
@@ -170,7 +171,7 @@ async function refuse(
   status: 'missed' | 'failed',
   error: RunError,
 ): Promise<void> {
-  const ended = { status, error, task_count: 0, context: null, rules: [] };
+  const ended = { ...NOTHING_DECIDED, status, error };
   await finishRun(client, { ...run, ...ended });
   await closeDispatch(client, dispatchId, 'deciding');
 }

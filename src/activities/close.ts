@@ -3,7 +3,7 @@ import type { RunError } from '../core/decision.ts';
 import { closeDispatch, listMembersWithoutRun } from '../store/dispatches.ts';
 import { readEnvelopes } from '../store/events.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
-import { failRunningRuns, insertDecidedRuns, newEventRun } from '../store/runs.ts';
+import { failRunningRuns, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Activities } from '../workflows/contract.ts';
@@ -43,11 +43,9 @@ async function failMissingRuns(client: Queryable, dispatchId: string, error: Run
     client,
     members.map((member) => ({
       ...newEventRun(member, envelopes.get(member.event_uid ?? '')?.id ?? null, dispatchId),
+      ...NOTHING_DECIDED,
       status: 'failed',
-      task_count: 0,
       error,
-      context: null,
-      rules: [],
       workflow_id: dispatchId,
       workflow_run_id: null,
     })),

@@ -2,8 +2,9 @@
 import type { PauseExceeded } from '../schedules/pause-exceeded.ts';
 import { closeDispatch, lockDeciding, markPrepared } from '../store/dispatches.ts';
 import { isPoisonousRow } from '../store/failure.ts';
+import { unpinContexts } from '../store/pinned-contexts.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
-import { finishRun, insertDecidedRuns } from '../store/runs.ts';
+import { finishRun, insertDecidedRuns, NOTHING_DECIDED } from '../store/runs.ts';
 import { insertTasks } from '../store/task-spawn-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -23,13 +24,13 @@ interface Committed {
   /** The definition of each run that is held instead. */
   held: string[];
   exceeded: Exceeded[];
-  /** Specs of the dispatch are to be sent. */
+  /** Specs of the dispatch are to be sent, or reports to be filed. */
   emits: boolean;
 }
 
 /**
  * Nothing is written where another attempt, or the reconciler, has ended the dispatch meanwhile. `emit`: specs of it are
- * to be sent, and it stays open until they are.
+ * to be sent or reports to be filed, and it stays open until they are.
  */
 export async function commitRuns(
   deps: CommitDeps,
@@ -79,6 +80,8 @@ async function writeRuns(client: Queryable, dispatchId: string, prepared: Prepar
   }
   const tasks = written.flatMap((one) => one.tasks);
   if (tasks.length > 0) await insertTasks(client, tasks);
+  const pinned = written.filter(({ asks_model }) => asks_model).map(({ run }) => run.run_id);
+  if (pinned.length > 0) await unpinContexts(client, pinned);
   return { written, held, exceeded, emits: within.some(emitsTasks) };
 }
 
@@ -109,7 +112,7 @@ async function writeHalving(pool: Pool, dispatchId: string, prepared: Prepared[]
 
 function unstorable(culprit: Prepared, error: Error): Prepared {
   const message = `what the run produced cannot be stored: ${error.message}`;
-  const run = { ...culprit.run, status: 'failed' as const, task_count: 0, context: null, rules: [] };
+  const run = { ...culprit.run, ...NOTHING_DECIDED, status: 'failed' as const };
   return { ...culprit, run: { ...run, error: { code: 'unstorable', message, details: {} } }, tasks: [] };
 }
 

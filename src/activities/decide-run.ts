@@ -1,17 +1,26 @@
-/** One run, decided: filter (for retries), context, rules. Reads and computes; a dry run calls the same. */
+/** One run, decided: filter (for retries), context, rules, instructions, reports. A dry run calls the same. */
+import type { CompiledDefinition } from '../core/compile.ts';
+import { renderReport } from '../core/compile-report.ts';
 import type { Bindings, Decision, RunFacts } from '../core/decision.ts';
 import type { Envelope } from '../core/envelope.ts';
 import { evaluate } from '../core/evaluate.ts';
+import type { InstructionRecord } from '../core/instruction-record.ts';
 import type { JsonObject } from '../core/json.ts';
 import { matchEvent } from '../core/match.ts';
+import type { ReportRecord } from '../core/report.ts';
 import type { Revision } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { resolveContext } from '../resolvers/resolve-context.ts';
+import { instruct, type Model } from './instruct.ts';
 
 export interface DecidedDecision extends Decision {
   context: JsonObject | null;
-  /** A context source did not answer and may later: the same decision may turn out otherwise then. */
+  instructions: InstructionRecord[];
+  /** Rendered, not filed. */
+  reports: ReportRecord[];
+  /** A context source or the model did not answer and may later: the same decision may turn out otherwise then. */
   retryable?: boolean;
+  retry_after_ms?: number | null;
 }
 
 export interface DecideInput {
@@ -22,9 +31,25 @@ export interface DecideInput {
   applyFilter?: boolean;
 }
 
-const nothing = { context: null, rules: [], tasks: [] };
+export interface DecideDeps {
+  resolvers: Resolvers;
+  /** Without it instructions are passed over, and reports too where there are any. */
+  model?: RunModel | undefined;
+}
 
-export async function decideRun(input: DecideInput, resolvers: Resolvers): Promise<DecidedDecision> {
+export interface RunModel extends Model {
+  /** What the sources answered before, while the same run was decided. */
+  pinned: JsonObject | null;
+  /** Keeps what the sources answered, before the model is asked; gives back what is kept. */
+  pin(context: JsonObject): Promise<JsonObject>;
+}
+
+const nothing = { context: null, rules: [], tasks: [], instructions: [], reports: [] };
+
+export async function decideRun(
+  input: DecideInput,
+  { resolvers, model }: DecideDeps,
+): Promise<DecidedDecision> {
   const { revision, event, run } = input;
   const { compiled, definition } = revision;
   if (!compiled) {
@@ -48,8 +73,39 @@ export async function decideRun(input: DecideInput, resolvers: Resolvers): Promi
       return { ...nothing, rules: [trace], error: null };
     }
   }
-  const resolved = await resolveContext(compiled, resolvers, { event, run });
+  const resolved = model?.pinned
+    ? { ok: true as const, context: model.pinned }
+    : await resolveContext(compiled, resolvers, { event, run });
   if (!resolved.ok) return { ...nothing, error: resolved.error, retryable: resolved.retryable };
-  const bindings: Bindings = { event, context: resolved.context, run };
-  return { ...evaluate(compiled, bindings), context: resolved.context };
+  return decideWith(compiled, { event, context: resolved.context, run }, model);
+}
+
+async function decideWith(
+  compiled: CompiledDefinition,
+  resolved: Bindings,
+  model: RunModel | undefined,
+): Promise<DecidedDecision> {
+  const hasInstructions = compiled.instructions.length > 0;
+  const context = hasInstructions && model ? await model.pin(resolved.context) : resolved.context;
+  const bindings = { ...resolved, context };
+  const decision = { ...evaluate(compiled, bindings), context };
+  if (decision.error || !hasInstructions) {
+    const reports = decision.error ? [] : reportsOf(compiled, bindings, {});
+    return { ...decision, instructions: [], reports };
+  }
+  if (!model) return { ...decision, instructions: [], reports: [] };
+  const { outputs, ...instructed } = await instruct(compiled, bindings, decision.tasks, model);
+  if (instructed.error) return { ...decision, ...instructed, tasks: [], reports: [] };
+  return { ...decision, ...instructed, reports: reportsOf(compiled, bindings, outputs) };
+}
+
+/** One that cannot be rendered has failed for good; the run does the rest first (contract 8). */
+function reportsOf(compiled: CompiledDefinition, bindings: Bindings, outputs: JsonObject): ReportRecord[] {
+  return compiled.reports.map((report) => {
+    const rendered = renderReport(report, { ...bindings, instructions: outputs });
+    const unfiled = { sink: report.sink, attempts: 0, filed: null, filed_at: null };
+    return rendered.ok
+      ? { ...unfiled, report: rendered.report, status: 'pending', error: null }
+      : { ...unfiled, report: {}, status: 'failed', error: rendered.message };
+  });
 }

@@ -13,6 +13,7 @@ import { closeDispatch, touchEmission } from '../store/dispatches.ts';
 import { type EmittingRun, listEmittingRuns } from '../store/emitting-runs.ts';
 import { listOutbox } from '../store/outbox.ts';
 import type { Pool } from '../store/pool.ts';
+import { hasReportingRuns } from '../store/reporting-runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { EmissionActivities } from '../workflows/contract.ts';
@@ -58,7 +59,7 @@ export function createEmit(deps: EmitDeps): EmissionActivities['emit'] {
     context.heartbeat();
     const beating = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
     try {
-      await emitUntilDone(deps, health, dispatch_id, cancellationSignal);
+      return await emitUntilDone(deps, health, dispatch_id, cancellationSignal);
     } catch (error) {
       throw toActivityFailure(deps.logger, dispatch_id, error);
     } finally {
@@ -73,10 +74,11 @@ async function emitUntilDone(
   health: Health,
   dispatchId: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<'report' | undefined> {
   for (let idle = 0; !signal.aborted; ) {
     const step = await emitOnce(deps, dispatchId, signal);
-    if (step === 'done') return;
+    if (step === 'done') return undefined;
+    if (step === 'report') return step;
     const { round, waitMs } = step;
     if (round.ended > 0) health.lastEndedAt = performance.now();
     idle = round.ended > 0 ? 0 : idle + 1;
@@ -95,7 +97,7 @@ function tellOfFault(logger: Logger, dispatchId: string, { ended, fault }: Round
   logger.warn(context, 'specs could not be sent; they are tried again');
 }
 
-type Step = 'done' | { round: Round; waitMs: number };
+type Step = 'done' | 'report' | { round: Round; waitMs: number };
 
 async function emitOnce(deps: EmitDeps, dispatchId: string, signal: AbortSignal): Promise<Step> {
   const { pool } = deps;
@@ -135,7 +137,9 @@ async function emitOnce(deps: EmitDeps, dispatchId: string, signal: AbortSignal)
   return { round, waitMs: Number.isFinite(waitMs) ? waitMs : 0 };
 }
 
-async function close({ pool }: EmitDeps, dispatchId: string): Promise<'done'> {
+/** What is to be reported keeps the dispatch open. */
+async function close({ pool }: EmitDeps, dispatchId: string): Promise<'done' | 'report'> {
+  if (await hasReportingRuns(pool, dispatchId)) return 'report';
   await closeDispatch(pool, dispatchId, 'emission');
   return 'done';
 }

@@ -1,18 +1,20 @@
 /**
- * `prepare` for a definition whose context comes from somebody else: an ordinary activity that heartbeats, and no open
- * transaction while it waits. Sources that may answer later are asked again for two minutes (contract 8).
+ * `prepare` for a definition that asks somebody else, for its context or for a model's answer: an ordinary activity that
+ * heartbeats, and no open transaction while it waits. Who may answer later is asked again for two minutes (contract 8).
  */
 import { ApplicationFailure, activityInfo, Context } from '@temporalio/activity';
 import { beginDispatch, countAttempt, forgetAttempt } from '../store/dispatches.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { toActivityFailure } from './failure.ts';
 import { MAX_ATTEMPTS_ALONE } from './prepare.ts';
-import { ResolverUnavailable } from './prepare-run.ts';
+import { NotAnswered } from './prepare-run.ts';
 import { type PrepareDeps, runDispatch } from './run-dispatch.ts';
 
 const HEARTBEAT_MS = 5_000;
 const RETRIED_FOR_MS = 120_000;
 const MIN_ATTEMPTS = 3;
+/** However long somebody asks to be left alone. */
+const LONGEST_DELAY_MS = 60_000;
 
 export function createPrepareRemote(deps: PrepareDeps): Activities['prepareRemote'] {
   return async function prepareRemote({ dispatch_id }) {
@@ -20,18 +22,30 @@ export function createPrepareRemote(deps: PrepareDeps): Activities['prepareRemot
     context.heartbeat();
     const beating = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
     try {
-      return await attempt(deps, dispatch_id);
+      return await attempt(deps, dispatch_id, context.cancellationSignal);
     } catch (error) {
-      if (!(error instanceof ResolverUnavailable)) throw toActivityFailure(deps.logger, dispatch_id, error);
-      deps.logger.warn({ err: error, dispatch_id }, 'a context source does not answer; it is asked again');
-      throw ApplicationFailure.retryable(`dispatch ${dispatch_id}`, 'resolver_failed');
+      if (!(error instanceof NotAnswered)) throw toActivityFailure(deps.logger, dispatch_id, error);
+      const { message: reason, retry_after_ms } = error;
+      deps.logger.warn(
+        { dispatch_id, reason },
+        'a run waits for somebody who does not answer; they are asked again',
+      );
+      throw ApplicationFailure.create({
+        message: `dispatch ${dispatch_id}`,
+        type: 'not_answered',
+        ...(retry_after_ms ? { nextRetryDelay: Math.min(retry_after_ms, LONGEST_DELAY_MS) } : {}),
+      });
     } finally {
       clearInterval(beating);
     }
   };
 }
 
-async function attempt(deps: PrepareDeps, dispatchId: string): Promise<'emit' | undefined> {
+async function attempt(
+  deps: PrepareDeps,
+  dispatchId: string,
+  signal: AbortSignal,
+): Promise<'emit' | undefined> {
   const [dispatch, registry] = await Promise.all([
     beginDispatch(deps.pool, dispatchId),
     deps.registry.current(),
@@ -42,11 +56,17 @@ async function attempt(deps: PrepareDeps, dispatchId: string): Promise<'emit' | 
   // The local `prepare` has counted once. An attempt that ends in any way but with its process is forgotten again.
   const attempts = await countAttempt(deps.pool, dispatchId);
   const { attempt: attemptOfActivity, scheduledTimestampMs } = activityInfo();
+  // Also where the activity waited long for a worker: nobody is asked only once. The model's two minutes begin when the
+  // sources have answered.
+  const mayRetry = (since: string | null): boolean => {
+    const from = since === null ? scheduledTimestampMs : Date.parse(since);
+    return signal.aborted || attemptOfActivity < MIN_ATTEMPTS || Date.now() - from < RETRIED_FOR_MS;
+  };
   try {
     return await runDispatch(deps, registry, dispatch, {
       hasCrashed: attempts - 1 > MAX_ATTEMPTS_ALONE,
-      // Also where the activity waited long for a worker: a source is asked more than once.
-      mayRetry: attemptOfActivity < MIN_ATTEMPTS || Date.now() - scheduledTimestampMs < RETRIED_FOR_MS,
+      mayRetry,
+      signal,
     });
   } catch (error) {
     await forgetAttempt(deps.pool, dispatchId).catch((fault: unknown) =>

@@ -2,26 +2,39 @@
 import type { Decision, RunFacts } from '../core/decision.ts';
 import type { Envelope } from '../core/envelope.ts';
 import { idempotencyKey } from '../core/ids.ts';
-import type { JsonObject } from '../core/json.ts';
 import type { Registry, Revision } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { type DecideSinkMode, type SinkMode, statusOfNewTask } from '../sinks/sink-mode.ts';
 import type { DispatchMember } from '../store/dispatches.ts';
-import { type DecidedRun, type NewRun, newEventRun, type StandingRun } from '../store/runs.ts';
+import { isTransient } from '../store/failure.ts';
+import { pinContext, readPinnedContext } from '../store/pinned-contexts.ts';
+import type { Pool } from '../store/pool.ts';
+import {
+  type DecidedRun,
+  type NewRun,
+  NOTHING_DECIDED,
+  newEventRun,
+  type StandingRun,
+} from '../store/runs.ts';
 import type { NewTask } from '../store/task-spawn-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { decideRun } from './decide-run.ts';
+import type { AskModel } from './ask-model.ts';
+import { type DecidedDecision, decideRun, type RunModel } from './decide-run.ts';
 
 export interface Prepared {
   run: DecidedRun;
   tasks: NewTask[];
   /** Its row is there already, as `running`: it is finished, not inserted. */
   stands: boolean;
+  /** Its context was kept while the model was asked. */
+  asks_model: boolean;
   /** Of the revision that it is pinned to; null where that has none. */
   max_tasks_per_hour: number | null;
 }
 
 export interface PrepareRunDeps {
+  pool: Pool;
+  askModel: AskModel;
   resolvers: Resolvers;
   sinkMode: DecideSinkMode;
   logger: Logger;
@@ -39,13 +52,24 @@ export interface MemberInput extends Circumstances {
 export interface Circumstances {
   /** The dispatch holds this one member and has killed its worker too often. */
   hasCrashed?: boolean;
-  /** A context source that does not answer now is asked again later; without this, its run fails. */
-  mayRetry?: boolean;
+  /**
+   * Whether a context source or a model that does not answer now is asked again later; without this, the run fails.
+   * `since`: when the sources had answered, RFC 3339; null where they have not.
+   */
+  mayRetry?(since: string | null): boolean;
+  /** Ends what is waited for. */
+  signal?: AbortSignal;
 }
 
 /** Nothing was decided: the same again later. */
-export class ResolverUnavailable extends Error {
-  override name = 'ResolverUnavailable';
+export class NotAnswered extends Error {
+  override name = 'NotAnswered';
+  readonly retry_after_ms: number | null;
+
+  constructor(message: string | undefined, retry_after_ms: number | null) {
+    super(message);
+    this.retry_after_ms = retry_after_ms;
+  }
 }
 
 const NEVER_APPLIED: SinkMode = { mode: 'audit', reason: 'the revision was never applied' };
@@ -65,24 +89,29 @@ export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Prom
   const tasks = decision.error
     ? []
     : decision.tasks.map((draft) => newTask(run, draft, statusOfNewTask({ mode, reason })));
+  const emits = tasks.length > 0 && mode === 'live';
+  const { error, context, rules, instructions, reports } = decision;
   return {
     run: {
       ...run,
-      status: decision.error ? 'failed' : tasks.length > 0 && mode === 'live' ? 'running' : 'completed',
+      status: error ? 'failed' : emits || reports.length > 0 ? 'running' : 'completed',
       task_count: tasks.length,
-      error: decision.error,
-      context: decision.context,
-      rules: decision.rules,
+      error,
+      context,
+      rules,
+      review_required: revision?.definition.instructions.some((one) => one.review_required) ?? false,
+      instructions,
+      reports,
+      reporting: !error && !emits && reports.length > 0,
       workflow_id: input.workflow.workflow_id,
       workflow_run_id: input.workflow.run_id,
     },
     tasks,
     stands: row !== null,
+    asks_model: (revision?.definition.instructions.length ?? 0) > 0,
     max_tasks_per_hour: revision?.definition.limits.max_tasks_per_hour ?? null,
   };
 }
-
-type Decided = Decision & { context: JsonObject | null };
 
 async function decide(
   deps: PrepareRunDeps,
@@ -90,17 +119,13 @@ async function decide(
   run: NewRun,
   revision: Revision | null,
   event: Envelope | null,
-): Promise<Decided> {
+): Promise<DecidedDecision> {
   const failed = (
     code: 'worker_crashed' | 'definition_invalid' | 'event_missing' | 'internal_error',
     message: string,
-  ): Decided => {
-    return {
-      context: null,
-      rules: [],
-      tasks: [],
-      error: { code, message, details: { definition_id: run.definition_id } },
-    };
+  ): DecidedDecision => {
+    const error = { code, message, details: { definition_id: run.definition_id } };
+    return { ...NOTHING_DECIDED, instructions: [], tasks: [], error };
   };
   if (input.hasCrashed)
     return failed(
@@ -116,17 +141,43 @@ async function decide(
   try {
     const applyFilter = run.trigger_kind === 'retry' && run.event_uid !== null;
     const facts = factsOf(run, input.row);
-    const decided = await decideRun({ revision, event, run: facts, applyFilter }, deps.resolvers);
-    if (decided.retryable && input.mayRetry) throw new ResolverUnavailable(decided.error?.message);
+    const { model, pinnedAt } = await modelOf(deps, run, revision, input.signal);
+    const decided = await decideRun({ revision, event, run: facts, applyFilter }, { ...deps, model });
+    if (decided.retryable && input.mayRetry?.(pinnedAt())) {
+      throw new NotAnswered(decided.error?.message, decided.retry_after_ms ?? null);
+    }
     return decided;
   } catch (error) {
-    if (error instanceof ResolverUnavailable) throw error;
+    // A PostgreSQL that is away while the model's answer is to be kept delays the run and does not fail it.
+    if (error instanceof NotAnswered || isTransient(error)) throw error;
     deps.logger.error(
       { err: error, run_id: run.run_id, definition_id: run.definition_id },
       'deciding a run failed unexpectedly',
     );
     return failed('internal_error', `deciding failed unexpectedly: ${(error as Error).message}`);
   }
+}
+
+/** Only for definitions that ask one: the others cost no statement more. */
+async function modelOf(
+  { pool, askModel }: PrepareRunDeps,
+  { run_id, definition_id, origin_trigger_key }: NewRun,
+  revision: Revision,
+  signal: AbortSignal | undefined,
+): Promise<{ model: RunModel | undefined; pinnedAt(): string | null }> {
+  if (revision.definition.instructions.length === 0) return { model: undefined, pinnedAt: () => null };
+  let pinned = await readPinnedContext(pool, run_id);
+  const model: RunModel = {
+    ask: askModel,
+    run: { run_id, definition_id, origin_trigger_key },
+    signal,
+    pinned: pinned?.context ?? null,
+    async pin(context) {
+      pinned ??= await pinContext(pool, run_id, context);
+      return pinned.context;
+    },
+  };
+  return { model, pinnedAt: () => pinned?.pinned_at ?? null };
 }
 
 function factsOf(run: NewRun, row: StandingRun | null): RunFacts {
@@ -144,5 +195,6 @@ function newTask(run: NewRun, draft: Decision['tasks'][number], status: NewTask[
     spec: draft.spec,
     dedupe_key: draft.dedupe_key,
     status,
+    review_required: draft.review_required ?? false,
   };
 }

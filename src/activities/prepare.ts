@@ -16,7 +16,7 @@ import { moveDecisions } from '../store/event-decisions.ts';
 import { transaction } from '../store/pool.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { toActivityFailure } from './failure.ts';
-import { asksRemoteSources, type PrepareDeps, runDispatch } from './run-dispatch.ts';
+import { asksSomebodyElse, type PrepareDeps, runDispatch } from './run-dispatch.ts';
 
 /** Attempts without an answer, after which a dispatch is held to kill its worker: it is halved, or its one run failed. */
 const MAX_ATTEMPTS_SHARED = 2;
@@ -38,7 +38,7 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
     if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
     if (dispatch.closed_at !== null) return undefined;
     if (dispatch.prepared_at !== null) return 'emit';
-    if (await asksRemoteSources(registry, deps.resolvers, dispatch)) return 'remote';
+    if (await asksSomebodyElse(registry, deps.resolvers, dispatch)) return 'remote';
     if (dispatch.attempts === 0 || survived) return runDispatch(deps, registry, dispatch, {});
     const turn = suspects.then(() => runSuspect(deps, registry, dispatch));
     suspects = turn.catch(() => undefined);

@@ -10,6 +10,7 @@ import type { Pool } from '../store/pool.ts';
 import { readRunsForPrepare, type StandingRun } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { AskModel } from './ask-model.ts';
 import { commitRuns } from './commit-runs.ts';
 import { type Circumstances, type Prepared, prepareRun } from './prepare-run.ts';
 
@@ -17,13 +18,14 @@ export interface PrepareDeps {
   pool: Pool;
   registry: AppliedRegistry;
   resolvers: Resolvers;
+  askModel: AskModel;
   sinkMode: DecideSinkMode;
   pauseExceeded: PauseExceeded;
   metrics: Metrics;
   logger: Logger;
 }
 
-/** @throws ResolverUnavailable where `circumstances.mayRetry` and a source may answer later */
+/** @throws NotAnswered where `circumstances.mayRetry` and a source or the model may answer later */
 export async function runDispatch(
   deps: PrepareDeps,
   registry: Registry,
@@ -46,7 +48,7 @@ function tellOfAudits(logger: Logger, prepared: Prepared[]): void {
 }
 
 /** Such a definition never shares a dispatch. */
-export async function asksRemoteSources(
+export async function asksSomebodyElse(
   registry: Registry,
   resolvers: Resolvers,
   { members }: Dispatch,

@@ -4,6 +4,7 @@ import bearerAuth from '@fastify/bearer-auth';
 import helmet from '@fastify/helmet';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { AskModel } from '../activities/ask-model.ts';
 import type { StartDispatch, StartEmission } from '../bridge/dispatch.ts';
 import type { AppliedRegistry } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
@@ -28,15 +29,18 @@ import { reviewRoutes } from './reviews.ts';
 import { runRoutes } from './runs.ts';
 import { taskRoutes } from './tasks.ts';
 import { tickRoutes } from './ticks.ts';
+import { type TrustRoutesDeps, trustRoutes } from './trust.ts';
 
 const BODY_LIMIT = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** An event's id may have 200 characters, each of up to 9 when it is percent-encoded. */
 const LONGEST_PARAM = 1800;
 
-export interface ApiDeps extends HealthDeps {
+export interface ApiDeps extends HealthDeps, TrustRoutesDeps {
   registry: AppliedRegistry;
   resolvers: Resolvers;
+  /** For dry runs: asks the model and keeps nothing of it. */
+  rehearseModel: () => AskModel;
   sinkMode: DecideSinkMode;
   startDispatch: StartDispatch;
   startEmission: StartEmission;
@@ -70,6 +74,7 @@ const RESOURCES: ((deps: ApiDeps) => FastifyPluginAsyncZod)[] = [
   quarantineRoutes,
   eventTypeRoutes,
   tickRoutes,
+  trustRoutes,
 ];
 
 export function createApp(deps: ApiDeps): FastifyInstance {

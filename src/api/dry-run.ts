@@ -1,9 +1,13 @@
 /** What a run would decide, through the code that decides runs. Nothing is written, sent or started. */
 import { z } from 'zod';
+import type { AskModel } from '../activities/ask-model.ts';
 import { type DecideInput, decideRun } from '../activities/decide-run.ts';
 import type { RunFacts } from '../core/decision.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { ReportRecord } from '../core/report.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { jsonObject, ruleTrace, runError } from './outputs.ts';
+import { instructionRecord, reportRecord } from './run-outputs.ts';
 
 export const taskSpec = z.object({
   title: z.string(),
@@ -35,6 +39,10 @@ export const dryRunAnswer = z
     context: jsonObject.nullable().describe('null where it could not be resolved'),
     rules: z.array(ruleTrace),
     tasks: z.array(z.object({ rule_id: z.string(), dedupe_key: z.string().nullable(), spec: taskSpec })),
+    instructions: z.array(instructionRecord).describe('Empty without `model`: nobody was asked'),
+    reports: z
+      .array(reportRecord.pick({ sink: true, report: true, error: true }))
+      .describe('What would be filed; empty where it depends on instructions and nobody was asked'),
     errors: z.array(runError),
   })
   .meta({
@@ -44,6 +52,8 @@ export const dryRunAnswer = z
         context: { metrics: { agent: 'coach', project: 'kaizen-agentic', summary: { success_rate: 0.62 } } },
         rules: [ruleExample],
         tasks: [{ rule_id: 'low-success-rate', dedupe_key: specExample.dedupe_key, spec: specExample }],
+        instructions: [],
+        reports: [],
         errors: [],
       },
     ],
@@ -51,14 +61,37 @@ export const dryRunAnswer = z
 
 export type DryRun = z.output<typeof dryRunAnswer>;
 
-export async function rehearseRun(input: DecideInput, resolvers: Resolvers): Promise<DryRun> {
-  const { context, rules, tasks, error } = await decideRun(input, resolvers);
+export interface RehearseDeps {
+  resolvers: Resolvers;
+  /** Asks the model and keeps nothing of it. Null: instructions are passed over. */
+  askModel: AskModel | null;
+}
+
+export async function rehearseRun(
+  input: DecideInput,
+  { resolvers, askModel }: RehearseDeps,
+): Promise<DryRun> {
+  const { run_id, definition_id } = input.run;
+  const model = askModel && {
+    ask: askModel,
+    run: { run_id, definition_id, origin_trigger_key: `dry-run:${run_id}` },
+    pinned: null,
+    pin: async (context: JsonObject) => context,
+  };
+  const decided = await decideRun(input, { resolvers, ...(model && { model }) });
+  const { context, rules, tasks, instructions, reports, error } = decided;
   return {
     context,
     rules,
     tasks: error ? [] : tasks.map(({ rule_id, dedupe_key, spec }) => ({ rule_id, dedupe_key, spec })),
-    errors: error ? [error] : [],
+    instructions,
+    reports: reports.map(({ sink, report, error: fault }) => ({ sink, report, error: fault })),
+    errors: [...(error ? [error] : []), ...reports.flatMap(unrenderable)],
   };
+}
+
+function unrenderable({ sink, error }: ReportRecord): DryRun['errors'] {
+  return error === null ? [] : [{ code: 'report_failed', message: `${sink}: ${error}`, details: { sink } }];
 }
 
 export function factsOf(run: {

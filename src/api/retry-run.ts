@@ -62,6 +62,8 @@ export function createRetries(deps: RetryDeps): Retries {
           context: null,
           rules: [],
           tasks: [],
+          instructions: [],
+          reports: [],
           errors: [{ code: 'event_missing', message, details: {} }],
         };
       }
@@ -72,7 +74,7 @@ export function createRetries(deps: RetryDeps): Retries {
       const run = factsOf({ ...failed, run_id: runId(failed.definition_id, triggerKey) });
       return rehearseRun(
         { revision: definition, event, run, applyFilter: failed.event_uid !== null },
-        deps.resolvers,
+        { resolvers: deps.resolvers, askModel: null },
       );
     },
   };

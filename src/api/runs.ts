@@ -14,6 +14,7 @@ import { requestedBy, retryHeaders } from './request-headers.ts';
 import { createRetries, type RetryDeps } from './retry-run.ts';
 import { review, reviewExample } from './reviews.ts';
 import { runIdOf, runNotFound } from './run-id.ts';
+import { instructionRecord, reportRecord } from './run-outputs.ts';
 import { task, taskExample } from './tasks.ts';
 
 export interface RunRoutesDeps extends RetryDeps {
@@ -52,8 +53,8 @@ export const run = z.object({
 const wholeRun = run.extend({
   context: jsonObject.nullable(),
   rules: z.array(ruleTrace),
-  instructions: z.array(jsonObject),
-  reports: z.array(jsonObject),
+  instructions: z.array(instructionRecord),
+  reports: z.array(reportRecord),
   tasks: z.array(task),
   reviews: z.array(review).describe('What people said of it, newest first'),
   feedback: z.array(feedback).describe('Whether it was worth reading, newest first; the newest counts'),

@@ -1,6 +1,7 @@
 /** A run started by hand: `POST /api/v1/definitions/{id}/runs`, real or dry. */
 import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { AskModel } from '../activities/ask-model.ts';
 import type { StartDispatch } from '../bridge/dispatch.ts';
 import { checkEnvelope, checkEvent, type Envelope, MAX_EVENT_BYTES, type Refusal } from '../core/envelope.ts';
 import { runId } from '../core/ids.ts';
@@ -22,6 +23,8 @@ export interface StartRunDeps {
   pool: Pool;
   registry: AppliedRegistry;
   resolvers: Resolvers;
+  /** For dry runs: asks the model and keeps nothing of it. */
+  rehearseModel: () => AskModel;
   sinkMode: DecideSinkMode;
   startDispatch: StartDispatch;
   logger: Logger;
@@ -42,6 +45,10 @@ export const startRunBody = z
   .refine(({ at, dry_run }) => at === undefined || dry_run, {
     path: ['at'],
     error: 'expected only with dry_run',
+  })
+  .refine(({ model, dry_run }) => !model || dry_run, {
+    path: ['model'],
+    error: 'expected only with dry_run; a real run always asks the model',
   })
   .meta({
     examples: [
@@ -94,7 +101,8 @@ export function createManualRuns(deps: StartRunDeps): ManualRuns {
       const { run_id, definition_id } = newManualRun(deps, revision, event, request);
       const { at } = request.body;
       const run = factsOf({ run_id, definition_id, scheduled_for: at === undefined ? null : inUtc(at) });
-      return rehearseRun({ revision, event, run }, deps.resolvers);
+      const askModel = request.body.model ? deps.rehearseModel() : null;
+      return rehearseRun({ revision, event, run }, { resolvers: deps.resolvers, askModel });
     },
   };
 }

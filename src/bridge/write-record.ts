@@ -8,7 +8,7 @@ import { countDuplicates } from '../store/event-ids.ts';
 import { insertEvents } from '../store/events.ts';
 import type { Queryable } from '../store/pool.ts';
 import { insertQuarantined } from '../store/quarantined-events.ts';
-import { type DecidedRun, insertDecidedRuns, newEventRun } from '../store/runs.ts';
+import { type DecidedRun, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
 import type { Candidate, Refused } from './decode.ts';
 import { composeDispatches } from './dispatch.ts';
 import { keepPausesOf } from './ended-pause.ts';
@@ -111,11 +111,9 @@ function failedRun(
     ...newEventRun(member, candidate.envelope.id, null),
     sink_mode: mode,
     sink_reason: reason,
+    ...NOTHING_DECIDED,
     status: 'failed',
-    task_count: 0,
     error,
-    context: null,
-    rules: [],
     workflow_id: null,
     workflow_run_id: null,
   };

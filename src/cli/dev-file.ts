@@ -11,6 +11,7 @@ const devFileSchema = z.looseObject({
   issue_core_url: z.string().optional(),
   state_hub_url: z.string().optional(),
   llm_connect_url: z.string().optional(),
+  working_memory_dir: z.string().optional(),
   kaizen_repos_root: z.string().optional(),
   kaizen_engagement_roster: z.string().optional(),
 });
@@ -26,6 +27,7 @@ export interface DevFileContent {
   issue_core_url: string | undefined;
   state_hub_url: string | undefined;
   llm_connect_url: string | undefined;
+  working_memory_dir: string | undefined;
   kaizen_repos_root: string | undefined;
   kaizen_engagement_roster: string | undefined;
   pid: number;

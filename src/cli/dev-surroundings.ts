@@ -15,7 +15,8 @@ type Name =
   | 'STATE_HUB_URL'
   | 'ISSUE_CORE_URL'
   | 'ISSUE_CORE_TOKEN'
-  | 'LLM_CONNECT_URL';
+  | 'LLM_CONNECT_URL'
+  | 'WORKING_MEMORY_DIR';
 type Settings = { -readonly [N in Name]: Config[N] };
 
 export interface Surroundings {
@@ -43,6 +44,7 @@ export async function openSurroundings(config: Config, stateDir: string): Promis
     ISSUE_CORE_URL: config.ISSUE_CORE_URL,
     ISSUE_CORE_TOKEN: config.ISSUE_CORE_TOKEN,
     LLM_CONNECT_URL: config.LLM_CONNECT_URL,
+    WORKING_MEMORY_DIR: config.WORKING_MEMORY_DIR,
   };
   const place: Place = { settings, told: [], opened: [] };
   const close = async () => {
@@ -56,6 +58,7 @@ export async function openSurroundings(config: Config, stateDir: string): Promis
     }
     if (!settings.ISSUE_CORE_URL) await openIssueCore(place, stateDir);
     if (!settings.LLM_CONNECT_URL) await openLlmConnect(place);
+    if (!settings.WORKING_MEMORY_DIR) nameWorkingMemory(place, stateDir);
   } catch (error) {
     await close();
     throw error;
@@ -117,6 +120,12 @@ async function openLlmConnect({ settings, told, opened }: Place): Promise<void> 
       `the prompts sent: ${standIn.url}/stand-in/requests   faults to switch: ${standIn.url}/stand-in/faults`,
     ],
   );
+}
+
+/** The folder comes to be with the first note. */
+function nameWorkingMemory({ settings, told }: Place, stateDir: string): void {
+  settings.WORKING_MEMORY_DIR = join(stateDir, 'working-memory');
+  told.push(['notes', `${settings.WORKING_MEMORY_DIR}   (WORKING_MEMORY_DIR names another folder)`]);
 }
 
 /** Made once. What waits in the outbox of this folder is still let in after a restart. */

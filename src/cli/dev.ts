@@ -193,6 +193,7 @@ function devFileContent(servers: Servers, { settings }: Surroundings, apiUrl: st
     issue_core_url: settings.ISSUE_CORE_URL,
     state_hub_url: settings.STATE_HUB_URL,
     llm_connect_url: settings.LLM_CONNECT_URL,
+    working_memory_dir: settings.WORKING_MEMORY_DIR && resolve(settings.WORKING_MEMORY_DIR),
     kaizen_repos_root: settings.KAIZEN_REPOS_ROOT && resolve(settings.KAIZEN_REPOS_ROOT),
     kaizen_engagement_roster: settings.KAIZEN_ENGAGEMENT_ROSTER && resolve(settings.KAIZEN_ENGAGEMENT_ROSTER),
     pid: process.pid,

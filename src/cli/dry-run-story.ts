@@ -2,6 +2,7 @@
 import type { DryRun } from '../clients/activity-core-api-shapes.ts';
 import { type Cli, type ExitCode, printJson } from './cli.ts';
 import { count, failureLines, indent, ruleLines, taskLines } from './details.ts';
+import { instructionLines, reportLines } from './run-output-lines.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The exit code: 1 where it would fail. */
@@ -11,7 +12,8 @@ export function printDryRun({ terminal }: Cli, dryRun: DryRun, json: boolean | u
   return dryRun.errors.length === 0 ? 0 : 1;
 }
 
-function dryRunStory(terminal: Terminal, { rules, tasks, errors }: DryRun): string[] {
+function dryRunStory(terminal: Terminal, dryRun: DryRun): string[] {
+  const { rules, tasks, instructions, reports, errors } = dryRun;
   const made = tasks.length === 0 ? 'no task' : count(tasks.length, 'task');
   const verdict =
     errors.length === 0
@@ -20,12 +22,18 @@ function dryRunStory(terminal: Terminal, { rules, tasks, errors }: DryRun): stri
   return [
     `Dry run: nothing was written or sent. ${verdict}`,
     ...(rules.length > 0 ? ['', 'Rules', ...indent(rules.flatMap((rule) => ruleLines(terminal, rule)))] : []),
+    ...(instructions.length > 0
+      ? ['', 'Instructions', ...indent(instructions.flatMap((one) => instructionLines(terminal, one)))]
+      : []),
     ...(tasks.length > 0
       ? [
           '',
           'Tasks',
           ...indent(tasks.flatMap(({ rule_id, spec }) => taskLines(terminal, `by ${rule_id}`, spec))),
         ]
+      : []),
+    ...(reports.length > 0
+      ? ['', 'Reports', ...indent(reports.flatMap((one) => reportLines(terminal, one)))]
       : []),
     ...(errors.length > 0
       ? ['', 'Errors', ...indent(errors.flatMap((error) => failureLines(terminal, error)))]

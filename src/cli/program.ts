@@ -32,6 +32,7 @@ import { addTasksDiscard } from './tasks-discard.ts';
 import { addTasksList } from './tasks-list.ts';
 import { addTasksResume } from './tasks-resume.ts';
 import { addTicks } from './ticks.ts';
+import { addTrust } from './trust.ts';
 import { UsageError } from './usage-error.ts';
 
 export function createProgram(cli: Cli): Command {
@@ -71,6 +72,7 @@ export function createProgram(cli: Cli): Command {
   addFeedback(program, cli);
 
   addTicks(program, cli);
+  addTrust(program, cli);
 
   const events = program.command('events').description('what was received');
   addEventsList(events, cli);

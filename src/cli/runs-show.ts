@@ -4,6 +4,7 @@ import type { Run, RunDetail } from '../clients/activity-core-api-shapes.ts';
 import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
 import { failureLines, fieldLines, indent, ruleLines, taskLines, valueLines } from './details.ts';
 import { printable } from './printable.ts';
+import { instructionLines, reportLines } from './run-output-lines.ts';
 import { triggerText } from './runs-list.ts';
 import { styleOf } from './status-style.ts';
 import type { Terminal } from './terminal.ts';
@@ -42,7 +43,19 @@ function runStory(terminal: Terminal, run: RunDetail): string[] {
       'Rules',
       run.rules.flatMap((rule) => ruleLines(terminal, rule)),
     ),
+    ...(run.instructions.length > 0
+      ? section(
+          'Instructions',
+          run.instructions.flatMap((one) => instructionLines(terminal, one)),
+        )
+      : []),
     ...section('Tasks', runTaskLines(terminal, run)),
+    ...(run.reports.length > 0
+      ? section(
+          'Reports',
+          run.reports.flatMap((one) => reportLines(terminal, one)),
+        )
+      : []),
     ...(run.reviews?.length ? section('Reviews', reviewLines(run.reviews)) : []),
     ...(run.feedback?.length ? section('Feedback', feedbackLines(run.feedback)) : []),
     ...nextLines(run),

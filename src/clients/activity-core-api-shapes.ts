@@ -75,10 +75,38 @@ const ruleSchema = z.looseObject({
   result: z.boolean().nullable(),
 });
 
+const instructionSchema = z.looseObject({
+  instruction_id: text,
+  status: text,
+  reused: z.boolean(),
+  output: json.optional(),
+  answers: z.array(
+    z.looseObject({
+      answer: textOrNull,
+      accepted: z.boolean(),
+      violations: z.array(z.looseObject({ pointer: text, message: text })),
+      fault: textOrNull,
+      model: textOrNull,
+      usage: z.looseObject({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullable(),
+      latency_ms: z.number().nullable(),
+    }),
+  ),
+});
+
+const reportSchema = z.looseObject({
+  sink: text,
+  report: jsonObject,
+  status: text.optional(),
+  error: textOrNull,
+  filed: jsonObject.nullable().optional(),
+});
+
 export const runDetailSchema = z.looseObject({
   ...runSchema.shape,
   context: jsonObject.nullable(),
   rules: z.array(ruleSchema),
+  instructions: z.array(instructionSchema).default([]),
+  reports: z.array(reportSchema).default([]),
   tasks: z.array(taskSchema),
   reviews: z
     .array(z.looseObject({ verdict: text, reviewer: text, note: textOrNull, reviewed_at: text }))
@@ -165,6 +193,8 @@ export const dryRunSchema = z.looseObject({
   context: jsonObject.nullable(),
   rules: z.array(ruleSchema),
   tasks: z.array(z.looseObject({ rule_id: text, dedupe_key: textOrNull, spec: specSchema })),
+  instructions: z.array(instructionSchema).default([]),
+  reports: z.array(reportSchema).default([]),
   errors: z.array(failureSchema),
 });
 
@@ -227,6 +257,8 @@ export type Failure = z.output<typeof failureSchema>;
 export type Run = z.output<typeof runSchema>;
 export type RunDetail = z.output<typeof runDetailSchema>;
 export type RuleTrace = z.output<typeof ruleSchema>;
+export type InstructionItem = z.output<typeof instructionSchema>;
+export type ReportItem = z.output<typeof reportSchema>;
 export type TaskSpec = z.output<typeof specSchema>;
 export type Task = z.output<typeof taskSchema>;
 export type DefinitionItem = z.output<typeof definitionSchema>;

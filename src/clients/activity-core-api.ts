@@ -45,7 +45,13 @@ import {
   taskSchema,
   tickSchema,
 } from './activity-core-api-shapes.ts';
-import { type Feedback, type FeedbackRequest, feedbackSchema } from './activity-core-api-trust.ts';
+import {
+  type Feedback,
+  type FeedbackRequest,
+  feedbackSchema,
+  type Trust,
+  trustSchema,
+} from './activity-core-api-trust.ts';
 import { parseJson } from './parse-json.ts';
 
 export interface ActivityCoreApiOptions {
@@ -73,6 +79,8 @@ export interface ActivityCoreApi {
   getPlan(): Promise<PlanAnswer>;
   applyPlan(): Promise<PlanAnswer>;
   listTicks(query: Query): Promise<Page<Tick>>;
+  /** `query`: `required`. */
+  getTrust(definitionId: string, query: Query): Promise<Trust>;
   /** `body`: `event`, `reason`. Without a key, each call is a run of its own. */
   startRun(definitionId: string, body: JsonObject, idempotencyKey: string | undefined): Promise<Started>;
   backfill(definitionId: string, body: JsonObject): Promise<Backfill>;
@@ -145,6 +153,7 @@ export function createActivityCoreApi({ url, token, origin }: ActivityCoreApiOpt
     getPlan: () => read(planSchema, ['plan']),
     applyPlan: () => write(planSchema, ['plan', 'apply'], {}),
     listTicks: (query) => read(pageSchema(tickSchema), ['ticks'], query),
+    getTrust: (definitionId, query) => read(trustSchema, ['trust', definitionId], query),
     startRun: (definitionId, body, idempotencyKey) =>
       ask(startedSchema, {
         method: 'POST',

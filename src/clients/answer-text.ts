@@ -1,5 +1,5 @@
 /** Text of another service that is kept: without our token, storable, and not long. */
-import { TRUNCATED } from '../core/expression-values.ts';
+import { cutToBytes } from '../core/shrink.ts';
 import { storableText } from '../core/storable.ts';
 
 const MAX_KEPT_BYTES = 4096;
@@ -17,13 +17,7 @@ export function createRedaction(token: string | undefined): (text: string) => st
 }
 
 /** At most 4 KiB of UTF-8; what is cut ends in `… [truncated]`. */
-export function keptText(text: string): string {
-  const storable = storableText(text);
-  if (Buffer.byteLength(storable) <= MAX_KEPT_BYTES) return storable;
-  const room = new Uint8Array(MAX_KEPT_BYTES - Buffer.byteLength(TRUNCATED));
-  const { read } = new TextEncoder().encodeInto(storable, room);
-  return `${storable.slice(0, read)}${TRUNCATED}`;
-}
+export const keptText = (text: string): string => cutToBytes(storableText(text), MAX_KEPT_BYTES);
 
 const spelled = (text: string): string => [...text].map(spelledCharacter).join('');
 

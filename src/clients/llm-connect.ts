@@ -32,12 +32,13 @@ export interface CompletionRequest {
 /**
  * `answered`   the model said something: not yet checked against the schema
  * `refused`    a status other than 200: nothing came of the request
- * `unreadable` no answer, not all of it, or one that is no chat completion; the model may have worked all the same
+ * `unreadable` no answer, not all of it, or one that is no chat completion; where it `was_sent`, the model may have worked
+ *              all the same
  */
 export type Completion =
   | ({ kind: 'answered' } & Answer)
   | ({ kind: 'refused'; status: number; retryable: boolean } & LlmConnectFault)
-  | ({ kind: 'unreadable'; status: number | null; retryable: true } & LlmConnectFault);
+  | ({ kind: 'unreadable'; status: number | null; retryable: true; was_sent: boolean } & LlmConnectFault);
 
 /** All texts can be stored. */
 export interface Answer {
@@ -114,7 +115,8 @@ export function createLlmConnectClient({ url, timeoutMs, model }: LlmConnectOpti
       });
       const { status } = answer;
       if (answer.broken) {
-        return { kind: 'unreadable', status, retryable: true, ...fault(`llm-connect: ${answer.reason}`) };
+        const { wasSent: was_sent, reason } = answer;
+        return { kind: 'unreadable', status, retryable: true, was_sent, ...fault(`llm-connect: ${reason}`) };
       }
       if (answer.status !== 200) {
         const { advice, retryable } = adviceOn(answer.status, base);
@@ -124,7 +126,7 @@ export function createLlmConnectClient({ url, timeoutMs, model }: LlmConnectOpti
       const read = readCompletion(answer);
       if (read.ok) return { kind: 'answered', ...read.value, latency_ms };
       const message = `llm-connect answered 200, and the answer is no chat completion (${read.what}); is LLM_CONNECT_URL right?`;
-      return { kind: 'unreadable', status: 200, retryable: true, ...fault(message) };
+      return { kind: 'unreadable', status: 200, retryable: true, was_sent: true, ...fault(message) };
     },
   };
 }

@@ -58,7 +58,8 @@ async function ask(
   sent.on('socket', (socket) => watchConnection(socket, sent));
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     // An answer that is no answer, like an upgrade nobody asked for, ends in a `close` alone.
-    const closed = () => reject(new Error('the connection was closed'));
+    const closed = () =>
+      reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' }));
     sent.on('response', resolve).on('error', reject).on('close', closed).end(body);
   });
   head.status = response.statusCode ?? null;

@@ -1,15 +1,11 @@
 /** A definition's expressions and templates, checked against the types of what they read. All problems at once. */
+import { type CompiledList, compileAt, compileList } from './compile-at.ts';
+import { type CompiledInstruction, compileInstructions, withOutputs } from './compile-instruction.ts';
+import { type CompiledReport, compileReport, type ReportText } from './compile-report.ts';
 import { boundName, type CompiledSource, compileSource } from './context-params.ts';
 import type { Definition, Rule } from './definition.ts';
 import type { EventType } from './event-type.ts';
-import {
-  compileExpression,
-  createScope,
-  type Expected,
-  type Expression,
-  type Scope,
-  variableNameProblem,
-} from './expression.ts';
+import { createScope, type Expression, type Scope } from './expression.ts';
 import { type CelType, DYN, STRING, typeOfSchema } from './expression-types.ts';
 import type { JsonSchema } from './json.ts';
 import { type CompiledTask, compileTask, type Problem } from './task-template.ts';
@@ -19,18 +15,20 @@ export type { Problem } from './task-template.ts';
 
 export interface CompiledRule {
   id: string;
-  for_each: { list: Expression; as: string; scope: Scope } | null;
+  for_each: CompiledList | null;
   condition: Expression;
   task: CompiledTask;
 }
 
 export interface CompiledDefinition {
   definition: Definition;
-  /** `event`, `context` and `run`; `bind` gives what the expressions are evaluated with. */
+  /** Of filter, params and rules: `event`, `context` and `run`; `bind` gives what the expressions are evaluated with. */
   scope: Scope;
   filter: Expression | null;
   sources: CompiledSource[];
   rules: CompiledRule[];
+  instructions: CompiledInstruction[];
+  reports: CompiledReport[];
 }
 
 export type CompiledOrProblems =
@@ -42,6 +40,8 @@ export interface CompileInput {
   eventType: EventType | null;
   /** By the name after `context.`: the schema of what the source binds. One that is not there is dynamic. */
   contextTypes: Record<string, JsonSchema>;
+  /** For each report, which of its members are computed. */
+  reportTexts: ReportText[][];
 }
 
 const DEFAULT_AS = 'item';
@@ -49,16 +49,52 @@ const VARIABLES = ['event', 'context', 'run'];
 
 export function compileDefinition(definition: Definition, input: CompileInput): CompiledOrProblems {
   const problems: Problem[] = [];
-  const scope = scopeOf(definition, input);
+  const all = scopeOf(definition, input);
+  const scope = ruleScope(definition, all);
   const filter = compileFilter(definition, scope, problems);
   findRepeated(definition, problems);
   const sources = definition.context_sources.map((source, i) =>
     compileSource(source, scope, ['context_sources', i], problems),
   );
   const rules = definition.rules.map((rule, i) => compileRule(rule, scope, ['rules', i], problems));
+  const instructions = compileInstructions(definition.instructions, all, problems);
+  const reports = compileReports(definition, all, input.reportTexts, problems);
   if (problems.length > 0) return { ok: false, problems };
-  const compiled = { definition, scope, filter, sources, rules: rules.filter((rule) => rule !== null) };
-  return { ok: true, compiled };
+  return {
+    ok: true,
+    compiled: {
+      definition,
+      scope,
+      filter,
+      sources,
+      rules: rules.filter((rule) => rule !== null),
+      instructions,
+      reports,
+    },
+  };
+}
+
+/** Where there are instructions, who reads their outputs too early hears why that cannot be. */
+function ruleScope({ instructions }: Definition, scope: Scope): Scope {
+  if (instructions.length === 0) return scope;
+  return withOutputs(scope, instructions).only(VARIABLES, 'the model is asked when the rules are decided');
+}
+
+function compileReports(
+  { reports, instructions }: Definition,
+  scope: Scope,
+  texts: ReportText[][],
+  problems: Problem[],
+): CompiledReport[] {
+  if (reports.length === 0) return [];
+  const withAll = withOutputs(scope, instructions);
+  return reports.flatMap((report, i) => {
+    const path = ['reports', i];
+    const ofReport = texts[i];
+    if (ofReport) return compileReport(report, ofReport, withAll, path, problems);
+    problems.push({ path: [...path, 'sink'], offset: null, message: `unknown report sink ${report.sink}` });
+    return [];
+  });
 }
 
 function scopeOf(definition: Definition, { eventType, contextTypes }: CompileInput): Scope {
@@ -109,8 +145,15 @@ function findRepeated(definition: Definition, problems: Problem[]): void {
       problems.push({ path: pathOf(i), offset: null, message: `${what} ${value} is used twice` });
     });
   };
-  const ids = definition.rules.map((rule) => rule.id);
-  check(ids, (i) => ['rules', i, 'id'], 'the rule id');
+  const ruleIds = definition.rules.map((rule) => rule.id);
+  check(ruleIds, (i) => ['rules', i, 'id'], 'the rule id');
+  const instructionIds = definition.instructions.map(({ id }) => id);
+  check(instructionIds, (i) => ['instructions', i, 'id'], 'the instruction id');
+  instructionIds.forEach((id, i) => {
+    if (!ruleIds.includes(id)) return;
+    const message = `the id ${id} is a rule's already; rules and instructions share their names`;
+    problems.push({ path: ['instructions', i, 'id'], offset: null, message });
+  });
   const names = definition.context_sources.map((source) => source.bind_to);
   check(names, (i) => ['context_sources', i, 'bind_to'], 'the name');
 }
@@ -130,51 +173,23 @@ function compileRule(
   return { id: rule.id, for_each: for_each && asCompiled(for_each), condition, task };
 }
 
-interface ForEach {
-  list: Expression | null;
-  as: string;
-  scope: Scope;
-}
-
-/** Where the list or the name is wrong the rest of the rule is still checked, with a dynamic element. */
+/** Where the list or the name is wrong the rest of the rule is still checked. */
 function compileForEach(
   rule: Rule,
   scope: Scope,
   path: (string | number)[],
   problems: Problem[],
-): ForEach | null {
-  if (rule.for_each === undefined) {
-    if (rule.as !== undefined) {
-      problems.push({ path: [...path, 'as'], offset: null, message: 'expected together with `for_each`' });
-    }
-    return null;
+): ReturnType<typeof compileList> | null {
+  if (rule.for_each !== undefined) {
+    const declared = { for_each: rule.for_each, as: rule.as ?? DEFAULT_AS };
+    return compileList(declared, scope, VARIABLES, path, problems);
   }
-  const list = compileAt(rule.for_each, scope, 'list', [...path, 'for_each'], problems);
-  const as = rule.as ?? DEFAULT_AS;
-  const nameProblem = VARIABLES.includes(as)
-    ? `${as} would hide the variable ${as}`
-    : variableNameProblem(as);
-  if (nameProblem !== null) {
-    problems.push({ path: [...path, 'as'], offset: null, message: nameProblem });
-    return { list, as, scope };
+  if (rule.as !== undefined) {
+    problems.push({ path: [...path, 'as'], offset: null, message: 'expected together with `for_each`' });
   }
-  const element = list?.type.kind === 'list' ? list.type.element : DYN;
-  return { list, as, scope: scope.with(as, element) };
-}
-
-function asCompiled({ list, as, scope }: ForEach): CompiledRule['for_each'] {
-  return list && { list, as, scope };
-}
-
-function compileAt(
-  source: string,
-  scope: Scope,
-  expected: Expected,
-  path: (string | number)[],
-  problems: Problem[],
-): Expression | null {
-  const compiled = compileExpression(source, scope, expected);
-  if (compiled.ok) return compiled.expression;
-  problems.push({ path, ...compiled.problem });
   return null;
+}
+
+function asCompiled({ list, as, scope }: ReturnType<typeof compileList>): CompiledRule['for_each'] {
+  return list && { list, as, scope };
 }

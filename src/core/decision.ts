@@ -17,6 +17,8 @@ export interface TaskDraft {
   position: number;
   dedupe_key: string | null;
   spec: TaskSpec;
+  /** Of the instruction that it came from; a rule's needs none. Metadata: it is never sent (M10). */
+  review_required?: boolean;
 }
 
 /** `values`: each path that the expression reads, with the value found; a missing one is told by `"(missing)"`. */
@@ -33,6 +35,8 @@ export type RunErrorCode =
   | 'filter_error'
   | 'task_limit_exceeded'
   | 'resolver_failed'
+  | 'instruction_invalid'
+  | 'instruction_failed'
   | 'definition_invalid'
   | 'definition_disabled'
   | 'event_missing'
@@ -43,6 +47,7 @@ export type RunErrorCode =
   | 'sink_unauthorized'
   | 'sink_disabled'
   | 'sink_unavailable'
+  | 'report_failed'
   | 'worker_crashed'
   | 'workflow_terminated'
   | 'workflow_cancelled'
@@ -76,4 +81,9 @@ export interface Bindings {
   event: JsonObject | null;
   context: JsonObject;
   run: RunFacts;
+}
+
+/** What prompts and reports see beyond that: the output of each instruction so far, by its id. */
+export interface BindingsWithOutputs extends Bindings {
+  instructions: JsonObject;
 }

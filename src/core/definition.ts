@@ -146,12 +146,28 @@ const instruction = z
     id: ruleId,
     prompt: template.min(1).describe('What the model is asked; {{ CEL }} is replaced by the value'),
     output_schema: z.record(z.string(), z.json()).describe('JSON Schema of the answer'),
-    review_required: z.boolean().default(false),
+    review_required: z
+      .boolean()
+      .default(false)
+      .describe('Shown with the run, its reports and these tasks; never sent to a sink'),
     temperature: z.number().min(0).max(2).optional(),
-    max_tokens: z.int().positive().optional(),
+    max_tokens: z
+      .int()
+      .min(1)
+      .max(200_000)
+      .default(4096)
+      .describe('The longest answer, in tokens; an answer that is cut off there is refused'),
     tasks: z
-      .array(z.strictObject({ for_each: expression, as: variable.default('item'), task: taskTemplate }))
-      .default([]),
+      .array(
+        z.strictObject({
+          for_each: expression.describe('CEL that gives a list; it sees the answer as `output`'),
+          as: variable.default('item').describe('The name of the element'),
+          task: taskTemplate,
+        }),
+      )
+      .max(20)
+      .default([])
+      .describe('Tasks to make of the answer'),
   })
   .describe('A question to a language model');
 
@@ -173,6 +189,12 @@ const limits = z.strictObject({
     .min(1)
     .optional()
     .describe('The run that crosses it finishes, then the definition is paused'),
+  max_model_calls_per_run: z
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Requests to the model, over a run and all of its retries; 10 unless set'),
 });
 
 export const definitionSchema = z
@@ -208,6 +230,7 @@ export const definitionSchema = z
 export type Definition = z.output<typeof definitionSchema>;
 export type Rule = Definition['rules'][number];
 export type TaskTemplate = z.output<typeof taskTemplate>;
+export type Instruction = Definition['instructions'][number];
 export type ContextSource = Definition['context_sources'][number];
 export type ScheduleTrigger = NonNullable<Definition['trigger']['schedule']>;
 

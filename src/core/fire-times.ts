@@ -46,6 +46,18 @@ export function nextFireTimes(timetable: Timetable, after: number, count: number
   return times;
 }
 
+/** The newest `count` fire times after `after` up to and including `until`, ascending. The time between may be years. */
+export function newestFireTimes(
+  timetable: Timetable,
+  { after, until, count }: { after: number; until: number; count: number },
+): number[] {
+  for (let span = HOUR; ; span *= 8) {
+    const from = Math.max(after, until - span);
+    const times = [...fireTimesBetween(timetable, from, until)];
+    if (from <= after || times.length >= count) return times.slice(-count);
+  }
+}
+
 /** Whether it fires at exactly this time. */
 export function firesAt(timetable: Timetable, at: number): boolean {
   return !fireTimesBetween(timetable, at - 1, at).next().done;

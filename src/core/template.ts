@@ -7,7 +7,7 @@
  */
 import { type Bound, compileExpression, type Expression, type Scope } from './expression.ts';
 import type { ExpressionProblem } from './expression-problem.ts';
-import type { JsonObject } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 import { findUnstorable } from './storable.ts';
 
 /** `expression`: the source of the part that failed. */
@@ -19,6 +19,8 @@ export interface Template {
   readonly source: string;
   /** No part is computed: the text is always the same. */
   readonly isConstant: boolean;
+  /** In order: text as it stands, and what is computed. */
+  readonly parts: readonly (string | Expression)[];
   render(bound: Bound): Rendering;
 }
 
@@ -66,7 +68,7 @@ export function isTemplate(text: string): boolean {
 
 function templateOf(source: string, parts: readonly Part[]): Template {
   const isConstant = parts.every((part) => typeof part === 'string');
-  return { source, isConstant, render: (bound) => render(parts, source, bound) };
+  return { source, isConstant, parts, render: (bound) => render(parts, source, bound) };
 }
 
 function render(parts: readonly Part[], source: string, bound: Bound): Rendering {
@@ -82,13 +84,18 @@ function render(parts: readonly Part[], source: string, bound: Bound): Rendering
     if (!evaluation.ok) {
       return { ok: false, expression: part.source, message: evaluation.message, values };
     }
-    text += typeof evaluation.value === 'string' ? evaluation.value : JSON.stringify(evaluation.value);
+    text += textOf(evaluation.value);
     if (text.length > LONGEST_RENDERED) {
       const message = `renders more than ${LONGEST_RENDERED} characters`;
       return { ok: false, expression: source, message, values };
     }
   }
   return { ok: true, text, values };
+}
+
+/** A value as it stands in a text: a string as it is, everything else as JSON. */
+export function textOf(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** Where the `}}` of a part stands that begins at `start`, or -1. */

@@ -4,10 +4,13 @@
  */
 import { createAttributesValidator, type Violation } from '../core/attributes.ts';
 import { type CompiledDefinition, compileDefinition } from '../core/compile.ts';
+import { findSchemaProblems } from '../core/compile-instruction.ts';
 import { type Definition, triggerKind } from '../core/definition.ts';
 import type { EventType } from '../core/event-type.ts';
 import type { JsonObject } from '../core/json.ts';
+import { createSchemaCheck } from '../core/json-schema.ts';
 import { reviewedContentHash } from '../core/reviewed-content.ts';
+import { reportTextsOf } from '../reports/registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { contextTypesOf } from '../resolvers/registry.ts';
 import { findRevision, listCurrentDefinitions, readRegistryVersion } from '../store/definitions.ts';
@@ -159,8 +162,15 @@ function compileRevision(
   const revision = { definition_id: definition.id, definition_hash: hash, definition };
   const contextTypes = contextTypesOf(definition, resolvers, eventType);
   if (!contextTypes.ok) return { ...revision, compiled: null, problem: contextTypes.message };
-  const compiled = compileDefinition(definition, { eventType, contextTypes: contextTypes.types });
-  if (compiled.ok) return { ...revision, compiled: compiled.compiled, problem: null };
-  const problem = compiled.problems.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  const reports = reportTextsOf(definition);
+  if (!reports.ok) return { ...revision, compiled: null, problem: reports.message };
+  const unusable =
+    definition.instructions.length > 0 ? findSchemaProblems(definition, createSchemaCheck()) : [];
+  const input = { eventType, contextTypes: contextTypes.types, reportTexts: reports.texts };
+  const compiled = compileDefinition(definition, input);
+  if (compiled.ok && unusable.length === 0)
+    return { ...revision, compiled: compiled.compiled, problem: null };
+  const problems = [...unusable, ...(compiled.ok ? [] : compiled.problems)];
+  const problem = problems.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
   return { ...revision, compiled: null, problem };
 }

@@ -1,12 +1,15 @@
 /** One parsed file → the event type or the definition in it, or everything that is wrong with it. */
 import type { AttributesSchemaCheck } from '../core/attributes.ts';
 import { type CompiledDefinition, compileDefinition } from '../core/compile.ts';
+import { findSchemaProblems } from '../core/compile-instruction.ts';
 import { type Definition, definitionSchema } from '../core/definition.ts';
 import { contentSha256, type SourceDocument } from '../core/document.ts';
 import { type EventType, eventTypeSchema } from '../core/event-type.ts';
 import type { Json, JsonObject } from '../core/json.ts';
+import type { SchemaCheck } from '../core/json-schema.ts';
 import { checkShape, locateProblem, type LocatedProblem as Problem } from '../core/shape.ts';
-import { listNames, quote, suggestion } from '../core/wording.ts';
+import { listNames, suggestion } from '../core/wording.ts';
+import { reportTextsOf } from '../reports/registry.ts';
 import { contextTypesOf, type Resolvers } from '../resolvers/registry.ts';
 import { type DefinitionError, errorAt } from './errors.ts';
 import type { SourceFile } from './source-files.ts';
@@ -60,11 +63,12 @@ export function checkDefinition(
   document: SourceDocument,
   resolvers: Resolvers,
   registry: ReadonlyMap<string, RegistryEntry>,
+  checkSchema: SchemaCheck,
 ): Checked<LoadedDefinition> {
   const shaped = checkShape(definitionSchema, document.value);
   if (!shaped.ok) return refuse(source, document, shaped.problems);
   const definition = shaped.value;
-  const problems: Problem[] = unavailable(definition);
+  const problems: Problem[] = findSchemaProblems(definition, checkSchema);
   if (definition.id !== source.name)
     problems.push({ path: ['id'], message: nameMessage(source, definition.id) });
 
@@ -75,10 +79,14 @@ export function checkDefinition(
   }
   const context = contextTypesOf(definition, resolvers, eventType);
   if (!context.ok) problems.push(...context.problems);
+  const reports = reportTextsOf(definition);
+  if (!reports.ok) problems.push(...reports.problems);
 
   // Without the types, each expression that reads them would be told as wrong too.
   if (context.ok && (wanted === undefined || eventType !== null)) {
-    const result = compileDefinition(definition, { eventType, contextTypes: context.types });
+    const known = reports.ok ? definition : { ...definition, reports: [] };
+    const reportTexts = reports.ok ? reports.texts : [];
+    const result = compileDefinition(known, { eventType, contextTypes: context.types, reportTexts });
     if (!result.ok) problems.push(...result.problems);
     else if (problems.length === 0) {
       const canonical = toJson(definition);
@@ -95,18 +103,6 @@ export function checkDefinition(
     }
   }
   return refuse(source, document, problems);
-}
-
-function unavailable(definition: Definition): Problem[] {
-  const instructions = definition.instructions.map((_instruction, index) => ({
-    path: ['instructions', index],
-    message: 'instructions are not available in this version; expected an empty list',
-  }));
-  const reports = definition.reports.map((report, index) => ({
-    path: ['reports', index, 'sink'],
-    message: `unknown report sink ${quote(report.sink)}; no report sink is available in this version`,
-  }));
-  return [...instructions, ...reports];
 }
 
 function nameMessage(source: SourceFile, found: string): string {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { definitionSchema } from '../core/definition.ts';
 import { eventTypeSchema } from '../core/event-type.ts';
 import type { Json, JsonObject } from '../core/json.ts';
+import { REPORT_SHAPES } from '../reports/registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 
 export const EDITOR_SCHEMAS = ['activity-definition', 'event-type'] as const;
@@ -20,6 +21,13 @@ export function editorSchema(kind: EditorSchema, resolvers: Resolvers): JsonObje
     if (Array.isArray(accepted.required)) consequence.required = ['params'];
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
     return { if: { properties: { type: { const: type } } }, then: consequence };
+  });
+  const report = member(schema, 'properties', 'reports', 'items');
+  member(report, 'properties', 'sink').enum = REPORT_SHAPES.map(({ sink }) => sink);
+  report.allOf = REPORT_SHAPES.map(({ sink, params }): JsonObject => {
+    const { additionalProperties: _strict, ...accepted } = withoutDialect(toJsonSchema(params));
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    return { if: { properties: { sink: { const: sink } } }, then: accepted };
   });
   return schema;
 }

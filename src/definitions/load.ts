@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { type AttributesSchemaCheck, createAttributesSchemaCheck } from '../core/attributes.ts';
 import { parseDocument, type SourceDocument } from '../core/document.ts';
 import type { EventType } from '../core/event-type.ts';
+import { createSchemaCheck } from '../core/json-schema.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import {
   checkDefinition,
@@ -64,11 +65,12 @@ export async function loadPaths(
   }
 
   const definitions = new Map<string, LoadedDefinition>();
+  const checkOutputSchema = createSchemaCheck();
   const registries = createRegistries(given.registry, definitionsDir, checkSchema);
   for (const { source, document } of opened) {
     if (!document || isEventType(source, document)) continue;
     const registry = await registries(dirname(source.file));
-    const checked = checkDefinition(source, document, resolvers, registry);
+    const checked = checkDefinition(source, document, resolvers, registry, checkOutputSchema);
     if (!checked.ok) {
       errors.push(...checked.errors);
       continue;

@@ -87,6 +87,6 @@ function isRenderedLater(params: Json, path: (string | number)[]): boolean {
 }
 
 /** Whether a run of it waits for somebody else. */
-export function isRemote({ context_sources }: Definition, resolvers: Resolvers): boolean {
-  return context_sources.some(({ type }) => resolvers.get(type)?.io === 'remote');
+export function isRemote({ context_sources, instructions }: Definition, resolvers: Resolvers): boolean {
+  return instructions.length > 0 || context_sources.some(({ type }) => resolvers.get(type)?.io === 'remote');
 }

@@ -3,9 +3,8 @@
  * A server that is away delays the start: health is served from the first moment and says what is missing.
  */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { Client } from '@temporalio/client';
+import { Client, type WorkflowClient } from '@temporalio/client';
 import { NativeConnection, type WorkflowBundle } from '@temporalio/worker';
-import { createActivities, createEmissionActivities } from '../activities/activities.ts';
 import { createApp } from '../api/app.ts';
 import { type Bridge, startBridge } from '../bridge/bridge.ts';
 import { connectNats } from '../bridge/connect.ts';
@@ -30,12 +29,15 @@ import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { startExpectations } from '../trust/expectations.ts';
 import { startFeedbackReports } from '../trust/feedback.ts';
-import { createWorkers, installTemporalRuntime, type Workers } from '../worker.ts';
+import { createReadTrust } from '../trust/read-trust.ts';
+import { startTrustedMetric } from '../trust/trusted-metric.ts';
+import { installTemporalRuntime, type Workers } from '../worker.ts';
 import { createExternalSystems } from './external-systems.ts';
 import { listenFault } from './listen-fault.ts';
 import { type Check, check, createChecks } from './readiness.ts';
 import { freePort, readTemporalMetrics } from './temporal-metrics.ts';
 import { createWaiting, within } from './waiting.ts';
+import { createServiceWorkers } from './workers.ts';
 
 export const ROLES = ['worker', 'subscriber', 'api'] as const;
 export type Role = (typeof ROLES)[number];
@@ -83,7 +85,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const metrics = createMetrics();
   const pool = createPool(config.DATABASE_URL, logger, { max: 20, queryTimeoutMs: QUERY_TIMEOUT_MS });
   const own = { pool, roles, parts: () => parts };
-  const { resolvers, issueCore, sink, progress } = createExternalSystems(config, own);
+  const external = createExternalSystems(config, own, logger);
+  const { resolvers, stateHub } = external;
   const registry = createAppliedRegistry(pool, resolvers);
   const sinkMode = createSinkMode(config.ISSUE_SINK_TYPE);
   const namespace = config.temporal.namespace ?? 'default';
@@ -118,6 +121,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const temporalSchedules = lateTemporalSchedules(() => parts.temporalSchedules);
   const pauseExceeded = createPauseExceeded({ pool, temporalSchedules, metrics, logger });
 
+  const readTrust = createReadTrust({ pool, stateHub, workingMemoryDir: config.WORKING_MEMORY_DIR });
+
   const checks = createChecks({
     pool,
     registry,
@@ -138,12 +143,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     pool,
     registry,
     resolvers,
+    rehearseModel: external.rehearseModel,
+    readTrust,
     sinkMode,
     startDispatch,
     startEmission,
-    issueCore,
+    issueCore: external.issueCore,
     temporalSchedules,
-    hasStateHub: progress !== null,
+    hasStateHub: stateHub !== null,
     definitionsDir: config.DEFINITIONS_DIR,
     metrics,
     logger,
@@ -164,9 +171,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     if (!(await waiting.until('PostgreSQL', isMigrated))) return false;
     // Before Temporal and NATS are waited for: silence is an alarm while they are away too.
     if (roles.includes('api'))
-      parts.trust = [startExpectations, startFeedbackReports].map((begin) =>
-        begin({ pool, progress, logger }),
-      );
+      parts.trust = [
+        startExpectations({ pool, progress: stateHub, logger }),
+        startFeedbackReports({ pool, progress: stateHub, logger }),
+        startTrustedMetric({ pool, readTrust, metrics, logger }),
+      ];
     return (
       (await waiting.until('Temporal', startTemporal)) &&
       (!roles.includes('subscriber') || (await startSubscriber()))
@@ -184,7 +193,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const client = new Client({ connection, namespace });
     const workflows = client.workflow;
     try {
-      if (roles.includes('worker')) await startWorker(connection);
+      if (roles.includes('worker')) await startWorker(connection, workflows);
     } catch (error) {
       await connection.close();
       throw error;
@@ -202,35 +211,21 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     }
   }
 
-  async function startWorker(connection: NativeConnection): Promise<void> {
-    const activities = createActivities({
+  async function startWorker(connection: NativeConnection, workflows: WorkflowClient): Promise<void> {
+    const { workflowBundle } = options;
+    parts.workers = await createServiceWorkers({
+      config,
+      namespace,
+      connection,
+      workflows,
       pool,
       registry,
-      resolvers,
+      external,
       sinkMode,
       pauseExceeded,
       metrics,
       logger,
-    });
-    const emissionActivities = createEmissionActivities({
-      pool,
-      registry,
-      sink,
-      sinkMode,
-      metrics,
-      logger,
-      // A look-up, a post and a comment, and time to spare.
-      leaseSeconds: 3 * config.ISSUE_CORE_TIMEOUT_SECONDS + 30,
-      giveUpHours: config.EMIT_GIVE_UP_HOURS,
-    });
-    const { workflowBundle } = options;
-    parts.workers = await createWorkers({
-      connection,
-      namespace,
-      taskQueue: config.TASK_QUEUE,
-      activities,
-      emissionActivities,
-      ...(workflowBundle && { workflowBundle }),
+      workflowBundle,
     });
     parts.working = parts.workers.run();
     parts.working.catch(failure.reject);

@@ -1,4 +1,4 @@
-/** Runs whose specs are being sent: `running`, `live`, in a dispatch that is prepared. */
+/** Runs whose specs are being sent: `running`, `live`, in a dispatch that is prepared, and not at their reports yet. */
 import type { RunError } from '../core/decision.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Queryable } from './pool.ts';
@@ -27,7 +27,7 @@ export async function listEmittingRuns(db: Queryable, dispatchId: string): Promi
                       WHERE run_id = r.run_id AND status = 'failed'
                       ORDER BY created_at, idempotency_key LIMIT ${REJECTIONS}) AS f) AS rejections
        FROM activity_runs r LEFT JOIN task_spawn_log t USING (run_id)
-      WHERE r.dispatch_id = $1 AND r.status = 'running' AND r.sink_mode = 'live'
+      WHERE r.dispatch_id = $1 AND r.status = 'running' AND r.sink_mode = 'live' AND r.reporting_since IS NULL
       GROUP BY r.run_id ORDER BY r.run_id`,
     [dispatchId],
   );
@@ -40,7 +40,10 @@ export interface EmittedRun {
   error: RunError | null;
 }
 
-/** One that ended otherwise meanwhile, or was resumed in another dispatch, is left alone. Returns the ids of those that ended now. */
+/**
+ * One that all went well with and that has reports goes on with those. One that ended otherwise meanwhile, or was resumed in
+ * another dispatch, is left alone. Returns the ids of those that ended now.
+ */
 export async function endEmittingRuns(
   db: Queryable,
   dispatchId: string,
@@ -50,10 +53,14 @@ export async function endEmittingRuns(
   const sorted = [...runs].sort((a, b) => (a.run_id < b.run_id ? -1 : 1));
   const { rows } = await db.query(
     `UPDATE activity_runs AS r
-        SET status = CASE WHEN n.error IS NULL THEN 'completed' ELSE 'failed' END, error = n.error, finished_at = clock_timestamp()
+        SET status = CASE WHEN n.error IS NOT NULL THEN 'failed' WHEN r.reports = '[]' THEN 'completed' ELSE 'running' END,
+            error = n.error,
+            finished_at = CASE WHEN n.error IS NOT NULL OR r.reports = '[]' THEN clock_timestamp() END,
+            reporting_since = CASE WHEN n.error IS NULL AND r.reports <> '[]' THEN clock_timestamp() END
        FROM jsonb_to_recordset($1) AS n (run_id uuid, error jsonb)
-      WHERE r.run_id = n.run_id AND r.dispatch_id = $2 AND r.status = 'running' RETURNING r.run_id`,
+      WHERE r.run_id = n.run_id AND r.dispatch_id = $2 AND r.status = 'running' AND r.reporting_since IS NULL
+      RETURNING r.run_id, r.status`,
     [JSON.stringify(sorted), dispatchId],
   );
-  return new Set(rows.map((row) => row.run_id));
+  return new Set(rows.filter(({ status }) => status !== 'running').map((row) => row.run_id));
 }

@@ -59,6 +59,19 @@ export async function listFeedbackOfRun(db: Queryable, runId: string): Promise<F
   return rows;
 }
 
+/** The newest of each of these runs. */
+export async function listNewestFeedback(
+  db: Queryable,
+  runIds: readonly string[],
+): Promise<{ run_id: string; verdict: FeedbackVerdict; at: string }[]> {
+  const { rows } = await db.query(
+    `SELECT DISTINCT ON (run_id) run_id, verdict, at FROM run_feedback
+      WHERE run_id = ANY ($1) ORDER BY run_id, feedback_id DESC`,
+    [runIds],
+  );
+  return rows;
+}
+
 const isUnposted = (feedback: string) => `(${feedback}.for_state_hub AND ${feedback}.posted_at IS NULL)`;
 
 /**

@@ -1,6 +1,8 @@
 /** Runs as contract 5 shows them. */
 import type { RuleTrace, RunError } from '../core/decision.ts';
+import type { InstructionRecord } from '../core/instruction-record.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { ReportRecord } from '../core/report.ts';
 import { type Page, type PageRequest, readPage } from './page.ts';
 import type { Queryable } from './pool.ts';
 import type { RunStatus } from './runs.ts';
@@ -48,8 +50,8 @@ export interface RunView {
 export interface RunDetail extends RunView {
   context: JsonObject | null;
   rules: RuleTrace[];
-  instructions: JsonObject[];
-  reports: JsonObject[];
+  instructions: InstructionRecord[];
+  reports: ReportRecord[];
 }
 
 const COLUMNS = `run_id, definition_id, definition_hash, trigger_kind, event_id, event_uid, scheduled_for, requested_by,

@@ -1,7 +1,9 @@
 /** `activity_runs`: one row for each (definition, trigger key), whatever workflow ran it. */
 import type { RuleTrace, RunError } from '../core/decision.ts';
 import type { Envelope } from '../core/envelope.ts';
+import type { InstructionRecord } from '../core/instruction-record.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { ReportRecord } from '../core/report.ts';
 import { eventTriggerKey, type RunTriggerKind } from '../core/trigger.ts';
 import type { DispatchMember } from './dispatches.ts';
 import type { Queryable } from './pool.ts';
@@ -69,9 +71,25 @@ export interface RunResult {
   error: RunError | null;
   context: JsonObject | null;
   rules: RuleTrace[];
+  review_required: boolean;
+  instructions: InstructionRecord[];
+  reports: ReportRecord[];
+  /** Nothing is left to be done but its reports. */
+  reporting: boolean;
   workflow_id: string | null;
   workflow_run_id: string | null;
 }
+
+/** What a run has that ended before it decided anything. */
+export const NOTHING_DECIDED = {
+  task_count: 0,
+  context: null,
+  rules: [],
+  review_required: false,
+  instructions: [],
+  reports: [],
+  reporting: false,
+} satisfies Partial<RunResult>;
 
 export type DecidedRun = NewRun & RunResult;
 
@@ -80,9 +98,10 @@ const NEW_COLUMNS = `run_id, definition_id, definition_hash, trigger_key, origin
 const NEW_TYPES = `run_id uuid, definition_id text, definition_hash text, trigger_key text, origin_trigger_key text,
   trigger_kind text, event_id text, event_uid uuid, requested_by text, trigger_reason text, event jsonb, request_hash bytea,
   retry_of uuid, dispatch_id uuid, sink_mode text, sink_reason text`;
-const RESULT_COLUMNS = 'status, task_count, error, context, rules, workflow_id, workflow_run_id';
-const RESULT_TYPES =
-  'status text, task_count integer, error jsonb, context jsonb, rules jsonb, workflow_id text, workflow_run_id text';
+const RESULT_COLUMNS = `status, task_count, error, context, rules, review_required, instructions, reports, workflow_id,
+  workflow_run_id`;
+const RESULT_TYPES = `status text, task_count integer, error jsonb, context jsonb, rules jsonb, review_required boolean,
+  instructions jsonb, reports jsonb, reporting boolean, workflow_id text, workflow_run_id text`;
 
 export type NewRunningRun = NewRun & {
   scheduled_for?: string | null;
@@ -116,8 +135,8 @@ export async function insertDecidedRuns(db: Queryable, runs: DecidedRun[]): Prom
     .map((run, position) => ({ ...run, position }))
     .sort((a, b) => (a.run_id < b.run_id ? -1 : 1));
   const { rows } = await db.query(
-    `INSERT INTO activity_runs (${NEW_COLUMNS}, ${RESULT_COLUMNS}, started_at, finished_at)
-     SELECT ${NEW_COLUMNS}, ${RESULT_COLUMNS}, at, CASE WHEN status <> 'running' THEN at END
+    `INSERT INTO activity_runs (${NEW_COLUMNS}, ${RESULT_COLUMNS}, started_at, finished_at, reporting_since)
+     SELECT ${NEW_COLUMNS}, ${RESULT_COLUMNS}, at, CASE WHEN status <> 'running' THEN at END, CASE WHEN reporting THEN at END
        FROM jsonb_to_recordset($1) AS t (${NEW_TYPES}, ${RESULT_TYPES}, position integer),
             LATERAL (SELECT now() + position * interval '1 microsecond' AS at) AS clock
      ON CONFLICT DO NOTHING RETURNING run_id`,
@@ -131,7 +150,8 @@ export async function finishRun(db: Queryable, result: DecidedRun): Promise<bool
   const { rowCount } = await db.query(
     `UPDATE activity_runs
         SET status = $2, task_count = $3, error = $4, context = $5, rules = $6, workflow_id = $7, workflow_run_id = $8,
-            sink_mode = $9, sink_reason = $10, finished_at = CASE WHEN $2 <> 'running' THEN now() END
+            sink_mode = $9, sink_reason = $10, finished_at = CASE WHEN $2 <> 'running' THEN now() END,
+            review_required = $11, instructions = $12, reports = $13, reporting_since = CASE WHEN $14 THEN now() END
       WHERE run_id = $1 AND status = 'running'`,
     [
       result.run_id,
@@ -144,6 +164,10 @@ export async function finishRun(db: Queryable, result: DecidedRun): Promise<bool
       result.workflow_run_id,
       result.sink_mode,
       result.sink_reason,
+      result.review_required,
+      JSON.stringify(result.instructions),
+      JSON.stringify(result.reports),
+      result.reporting,
     ],
   );
   return rowCount === 1;
@@ -242,7 +266,8 @@ export async function reopenRuns(
 ): Promise<void> {
   await db.query(
     `UPDATE activity_runs
-        SET status = 'running', sink_mode = 'live', sink_reason = NULL, error = NULL, finished_at = NULL, dispatch_id = $2
+        SET status = 'running', sink_mode = 'live', sink_reason = NULL, error = NULL, finished_at = NULL, dispatch_id = $2,
+            reporting_since = NULL
       WHERE run_id = ANY ($1) AND status <> 'running'`,
     [runIds, dispatchId],
   );

@@ -1,6 +1,8 @@
 /** `schedule_ticks`: every time at which a schedule was due, and what became of it. */
 import { type Page, type PageRequest, readPage } from './page.ts';
 import type { Queryable } from './pool.ts';
+import type { RunStatus } from './runs.ts';
+import type { Evidence } from './tick-evidence.ts';
 
 export type TickOutcome = 'fired' | 'overlapped' | 'missed' | 'paused';
 
@@ -94,6 +96,50 @@ export function listTicks(db: Queryable, filter: TickFilter, request: PageReques
     },
     request,
   );
+}
+
+/** Also one that may still start; with its run, and what was found out about that. */
+export interface TickFacts {
+  scheduled_for: string;
+  deadline: string;
+  outcome: TickOutcome | null;
+  reason: string | null;
+  run_id: string | null;
+  /** Null where nothing ran. */
+  run: { status: RunStatus; finished_at: string | null } | null;
+  /** Null where it was not collected. */
+  evidence: { items: Evidence; evidence_hash: string; collected_at: string } | null;
+}
+
+/** However many may still start. */
+const MAX_TICKS_READ = 5_000;
+
+/** Newest first, down to and including the `closed` newest that cannot start any more, or have. `now` in RFC 3339. */
+export async function listNewestTicks(
+  db: Queryable,
+  definitionId: string,
+  { now, closed }: { now: string; closed: number },
+): Promise<TickFacts[]> {
+  const { rows } = await db.query(
+    `SELECT t.scheduled_for, t.deadline, t.outcome, t.reason, t.run_id,
+            r.status, r.finished_at, e.evidence, e.evidence_hash, e.collected_at
+       FROM schedule_ticks t
+       LEFT JOIN activity_runs r ON r.run_id = t.run_id
+       LEFT JOIN tick_evidence e ON e.definition_id = t.definition_id AND e.scheduled_for = t.scheduled_for
+      WHERE t.definition_id = $1
+        AND t.scheduled_for >= coalesce(
+          (SELECT min(scheduled_for) FROM (
+             SELECT scheduled_for FROM schedule_ticks
+              WHERE definition_id = $1 AND (outcome IS NOT NULL OR deadline < $2)
+              ORDER BY scheduled_for DESC LIMIT $3) AS newest), '-infinity')
+      ORDER BY t.scheduled_for DESC LIMIT ${MAX_TICKS_READ}`,
+    [definitionId, now, closed],
+  );
+  return rows.map(({ status, finished_at, evidence, evidence_hash, collected_at, ...tick }) => ({
+    ...tick,
+    run: status === null ? null : { status, finished_at },
+    evidence: evidence === null ? null : { items: evidence, evidence_hash, collected_at },
+  }));
 }
 
 /** The times, both ends included, that may still start by themselves. */

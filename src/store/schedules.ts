@@ -23,6 +23,14 @@ export async function listSchedules(db: Queryable): Promise<ScheduleRow[]> {
   return rows;
 }
 
+/** Null where none is applied. */
+export async function findSchedule(db: Queryable, definitionId: string): Promise<ScheduleRow | null> {
+  const { rows } = await db.query(`SELECT ${COLUMNS} FROM schedules WHERE definition_id = $1`, [
+    definitionId,
+  ]);
+  return rows[0] ?? null;
+}
+
 /** Until the transaction ends: ticks and the schedule they belong to change together. Null where there is none. */
 export async function lockSchedule(db: Queryable, definitionId: string): Promise<ScheduleRow | null> {
   const { rows } = await db.query(`SELECT ${COLUMNS} FROM schedules WHERE definition_id = $1 FOR UPDATE`, [

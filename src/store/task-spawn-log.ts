@@ -14,11 +14,11 @@ export interface NewTask {
   spec: TaskSpec;
   dedupe_key: string | null;
   status: TaskStatus;
+  /** For audits and reports only; never sent (M10). */
+  review_required: boolean;
 }
 
 export interface Task extends NewTask {
-  /** For audits and reports only; never sent (M10). */
-  review_required: boolean;
   task_ref: string | null;
   attempts: number;
   last_error: JsonObject | null;
@@ -32,10 +32,11 @@ export interface Task extends NewTask {
  */
 export async function insertTasks(db: Queryable, tasks: NewTask[]): Promise<void> {
   await db.query(
-    `INSERT INTO task_spawn_log AS t (idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status)
-     SELECT idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status
+    `INSERT INTO task_spawn_log AS t (idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status,
+                                      review_required)
+     SELECT idempotency_key, run_id, definition_id, rule_id, spec, dedupe_key, status, review_required
        FROM jsonb_to_recordset($1) AS n (idempotency_key text, run_id uuid, definition_id text, rule_id text, spec jsonb,
-                                        dedupe_key text, status text)
+                                        dedupe_key text, status text, review_required boolean)
      ON CONFLICT (idempotency_key) DO UPDATE SET
        run_id     = EXCLUDED.run_id,
        spec       = CASE WHEN t.status = 'failed' THEN EXCLUDED.spec ELSE t.spec END,

@@ -13,9 +13,11 @@ import {
 } from '@temporalio/workflow';
 import {
   type ActivityRunInput,
+  COLLECT_EVIDENCE,
   type DispatchInput,
   EMIT_TASKS,
   emissionWorkflowId,
+  evidenceWorkflowId,
   type LocalActivities,
   type RemoteActivities,
   type ScheduledRunInput,
@@ -29,9 +31,10 @@ const { admit, prepare, close } = proxyLocalActivities<LocalActivities>({
   retry: { initialInterval: '200 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 
-// How long a remote source is asked again is the activity's to say: it fails the run itself, with the reason.
+// How long a remote source or a model is asked again is the activity's to say: it fails the run itself, with the reason. A
+// slow model may take minutes for each of its answers; a dead worker is noticed by its heartbeat.
 const { prepareRemote } = proxyActivities<RemoteActivities>({
-  startToCloseTimeout: '10 minutes',
+  startToCloseTimeout: '3 hours',
   heartbeatTimeout: '30 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '20 seconds' },
 });
@@ -39,7 +42,9 @@ const { prepareRemote } = proxyActivities<RemoteActivities>({
 /** Runs one dispatch: every member gets its run, decided on its own, in one transaction (architecture, "The flow"). */
 export async function ActivityRun(input: ActivityRunInput): Promise<void> {
   const dispatch = 'dispatch_id' in input ? input : await admitScheduled(input);
-  if ((await decide(dispatch)) === 'emit') await handOver(dispatch);
+  if ((await decide(dispatch)) === 'emit') {
+    await startAbandoned(EMIT_TASKS, emissionWorkflowId(dispatch.dispatch_id), dispatch);
+  }
 }
 
 async function decide({ dispatch_id }: DispatchInput): Promise<'emit' | undefined> {
@@ -57,11 +62,12 @@ async function decide({ dispatch_id }: DispatchInput): Promise<'emit' | undefine
 /** Of an error that the package does not export. */
 const ALREADY_STARTED = 'WorkflowExecutionAlreadyStartedError';
 
-/** What is committed is sent by a workflow that outlives this one: with a slow issue-core no later tick is skipped. */
-async function handOver({ dispatch_id }: DispatchInput): Promise<void> {
+/** It outlives this workflow: with a slow issue-core no later tick is skipped. */
+async function startAbandoned(type: string, workflowId: string, dispatch: DispatchInput): Promise<void> {
+  const { dispatch_id } = dispatch;
   try {
-    await startChild(EMIT_TASKS, {
-      workflowId: emissionWorkflowId(dispatch_id),
+    await startChild(type, {
+      workflowId,
       args: [{ dispatch_id }],
       workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
       parentClosePolicy: ParentClosePolicy.ABANDON,
@@ -73,16 +79,19 @@ async function handOver({ dispatch_id }: DispatchInput): Promise<void> {
   }
 }
 
-function admitScheduled(input: ScheduledRunInput): Promise<DispatchInput> {
+async function admitScheduled(input: ScheduledRunInput): Promise<DispatchInput> {
   const { workflowId, firstExecutionRunId, startTime, typedSearchAttributes } = workflowInfo();
   const nominal = typedSearchAttributes.get({ name: 'TemporalScheduledStartTime', type: 'DATETIME' });
-  return admit({
+  const { dispatch_id, is_tick } = await admit({
     ...input,
     scheduled_for: (nominal ?? startTime).toISOString(),
     workflow_id: workflowId,
     first_workflow_run_id: firstExecutionRunId,
     workflow_started_at: startTime.toISOString(),
   });
+  // Before anything can go wrong with the run: what went wrong is evidence too.
+  if (is_tick) await startAbandoned(COLLECT_EVIDENCE, evidenceWorkflowId(dispatch_id), { dispatch_id });
+  return { dispatch_id };
 }
 
 function failureCode(error: unknown): string {

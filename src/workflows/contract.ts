@@ -2,11 +2,15 @@
 
 export const ACTIVITY_RUN = 'ActivityRun';
 export const EMIT_TASKS = 'EmitTasks';
+export const COLLECT_EVIDENCE = 'CollectEvidence';
 
 /** One emission of a dispatch: started twice, it is the same workflow. */
 export const emissionWorkflowId = (dispatchId: string): string => `emit:${dispatchId}`;
 /** Its activity has a queue of its own: an issue-core that hangs does not hold up anything else. */
 export const emissionTaskQueue = (taskQueue: string): string => `${taskQueue}-emit`;
+
+/** What looks after a tick's run when it is over, one for each dispatch. */
+export const evidenceWorkflowId = (dispatchId: string): string => `evidence:${dispatchId}`;
 
 /** The id of such a workflow is its dispatch's id: started twice, it is the same workflow. */
 export interface DispatchInput {
@@ -36,14 +40,19 @@ export interface CloseInput {
   code: string;
 }
 
+export interface Admitted extends DispatchInput {
+  /** A schedule's own start for a time on its grid, not one by hand. Not there in histories of earlier versions. */
+  is_tick?: boolean;
+}
+
 /** References only: envelopes, contexts and details of errors stay in PostgreSQL. */
 export interface LocalActivities {
   /** Decides what a schedule's start is: a tick, one that is too late, or a run by hand. Again, it finds its own dispatch. */
-  admit(input: AdmitInput): Promise<DispatchInput>;
+  admit(input: AdmitInput): Promise<Admitted>;
   /**
    * Decides and commits every run of the dispatch. Run again, it finds its own rows.
-   * `remote`: nothing was done, the definition asks somebody else for its context; `prepareRemote` does it.
-   * `emit`: specs are committed that are to be sent.
+   * `remote`: nothing was done, the definition asks somebody else, or a model; `prepareRemote` does it.
+   * `emit`: the runs are committed, and specs are to be sent or reports to be filed.
    */
   prepare(input: DispatchInput): Promise<'remote' | 'emit' | undefined>;
   /** Fails the runs that `prepare` could not make. */
@@ -51,13 +60,20 @@ export interface LocalActivities {
 }
 
 export interface RemoteActivities {
-  /** `prepare` for definitions with remote context sources: it may take minutes, so it heartbeats. */
+  /** `prepare` for definitions with remote context sources or instructions: it may take minutes, so it heartbeats. */
   prepareRemote(input: DispatchInput): Promise<'emit' | undefined>;
+  /** Files the reports of the dispatch's runs and ends those runs. Fails, to be tried again, while some is left. */
+  report(input: DispatchInput): Promise<void>;
+  /** Keeps what can be found out about the dispatch's tick. Fails, to be tried again, while its run is not over. */
+  collectEvidence(input: DispatchInput): Promise<void>;
 }
 
 export interface EmissionActivities {
-  /** Sends what the dispatch's runs have pending and ends those runs. Fails, to be tried again, while some is left. */
-  emit(input: DispatchInput): Promise<void>;
+  /**
+   * Sends what the dispatch's runs have pending and ends those runs. Fails, to be tried again, while some is left.
+   * `report`: some of them are to be reported, and end with that.
+   */
+  emit(input: DispatchInput): Promise<'report' | undefined>;
 }
 
 export type Activities = LocalActivities & RemoteActivities;

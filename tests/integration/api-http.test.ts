@@ -147,6 +147,7 @@ test('text that PostgreSQL cannot store is the caller’s fault, wherever it sta
     '/api/v1/events?source=%00',
     '/api/v1/events/%00',
     '/api/v1/definitions/%00',
+    '/api/v1/trust/%00',
   ]) {
     expect(await api.get(url), url).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
   }
@@ -272,6 +273,7 @@ test('the OpenAPI document describes every route, with its problems, and an exam
       'get /api/v1/runs/{run_id}',
       'get /api/v1/tasks',
       'get /api/v1/ticks',
+      'get /api/v1/trust/{definition_id}',
       'get /healthz',
       'get /metrics',
       'get /openapi.json',

@@ -19,6 +19,7 @@ interface DevFile {
   api_url: string;
   issue_core_url: string;
   llm_connect_url: string;
+  working_memory_dir: string;
   state_hub_url: string;
   kaizen_repos_root: string;
   kaizen_engagement_roster: string;
@@ -147,6 +148,7 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
     'state_hub_url',
     'temporal_address',
     'temporal_ui_url',
+    'working_memory_dir',
   ]);
   expect(file.pid).toBe(dev.child.pid);
   expect((await fetch(`${file.api_url}/readyz`)).status).toBe(200);

@@ -64,7 +64,16 @@ async function addSpec(run_id: string, dedupe_key: string | null, idempotency_ke
   };
   const { definition_id } = revision;
   await insertTasks(db.pool, [
-    { idempotency_key, run_id, definition_id, rule_id: 'each', spec, dedupe_key, status: 'pending' },
+    {
+      idempotency_key,
+      run_id,
+      definition_id,
+      rule_id: 'each',
+      spec,
+      dedupe_key,
+      status: 'pending',
+      review_required: false,
+    },
   ]);
   return idempotency_key;
 }
@@ -162,7 +171,13 @@ test('a slow second attempt to decide does not end what is being sent', async ()
   const run = await emitting();
   await addSpec(run.run_id, null);
   const decided = { ...(await runOf(run)), status: 'completed', task_count: 0, context: null, error: null };
-  const late: Prepared = { run: decided, tasks: [], stands: true, max_tasks_per_hour: null };
+  const late: Prepared = {
+    run: decided,
+    tasks: [],
+    stands: true,
+    asks_model: false,
+    max_tasks_per_hour: null,
+  };
   const deps = { pool: db.pool, pauseExceeded: async () => undefined, metrics, logger };
   await commitRuns(deps, run.dispatch_id, [late]);
   expect(await runOf(run)).toMatchObject({ status: 'running' });

@@ -16,6 +16,7 @@ import { createSinkMode } from '../../src/sinks/sink-mode.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createTestApi, manualDefinition, type TestApi } from '../setup/api.ts';
 import { createEventPath, definitionsFolder } from '../setup/event-path.ts';
+import { createNoModel } from '../setup/no-model.ts';
 import { getRun, post } from '../setup/schedule-path.ts';
 import { spawnService } from '../setup/service-process.ts';
 import { until } from '../setup/until.ts';
@@ -94,6 +95,7 @@ async function runRemote(api: TestApi, scheduledMs: number): Promise<void> {
     pool: api.pool,
     registry: createAppliedRegistry(api.pool, resolvers),
     resolvers,
+    askModel: createNoModel(),
     sinkMode: createSinkMode('null'),
     pauseExceeded: async () => undefined,
     metrics: createMetrics(),

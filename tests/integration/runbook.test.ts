@@ -1,6 +1,6 @@
 /** Promotion and rollback as an operator does them: the blocks of docs/runbook.md, in order, against a real service. */
 import { randomUUID } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, inject, test } from 'vitest';
 import { startIssueCoreStandIn } from '../../src/dev/stand-ins/issue-core.ts';
@@ -38,8 +38,9 @@ const words = (line: string): string[] =>
 async function createOperator() {
   const definitions = await definitionsFolder({});
   // Schedules of all tests share a Temporal namespace; these definitions are not what this is about.
-  for (const hourly of ['hourly-metrics-optimize', 'hourly-coach-orientation', 'hourly-optimization-review'])
-    await rm(join(definitions.path, `${hourly}.yaml`));
+  for (const file of await readdir(definitions.path)) {
+    if (file.endsWith('.yaml') && file !== `${DEFINITION}.yaml`) await rm(join(definitions.path, file));
+  }
   const path = await createEventPath(inject('servers'), { definitions: definitions.path });
   const issueCore = await startIssueCoreStandIn({ token: TOKEN });
   const tokenFile = join(definitions.path, '.token');

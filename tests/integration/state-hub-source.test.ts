@@ -10,6 +10,7 @@ import { createResolvers } from '../../src/resolvers/registry.ts';
 import { createSinkMode } from '../../src/sinks/sink-mode.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createTestApi, manualDefinition, type TestApi } from '../setup/api.ts';
+import { createNoModel } from '../setup/no-model.ts';
 
 let standIn: StateHubStandIn;
 beforeEach(async () => {
@@ -45,6 +46,7 @@ async function attempt(api: TestApi, waitedMs: number): Promise<unknown> {
     pool: api.pool,
     registry: createAppliedRegistry(api.pool, resolvers),
     resolvers,
+    askModel: createNoModel(),
     sinkMode: createSinkMode('null'),
     pauseExceeded: async () => undefined,
     metrics: createMetrics(),

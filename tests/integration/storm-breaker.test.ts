@@ -10,6 +10,7 @@ import { listMembersWithoutRun } from '../../src/store/dispatches.ts';
 import { bytesOf, createTestApi, manualDefinition, reviewDefinition, type TestApi } from '../setup/api.ts';
 import { metricsEvent } from '../setup/event-path.ts';
 import { holdTable } from '../setup/hold-table.ts';
+import { createNoModel } from '../setup/no-model.ts';
 import { createRecordedSchedules } from '../setup/recorded-schedules.ts';
 import { createSchedulePath, get, listRuns, post, scheduled } from '../setup/schedule-path.ts';
 import { until } from '../setup/until.ts';
@@ -222,6 +223,7 @@ test('a live dispatch of which all is held has nothing to send and is over', asy
   const prepare = createPrepare({
     ...deps(),
     resolvers,
+    askModel: createNoModel(),
     registry: createAppliedRegistry(api.pool, resolvers),
     sinkMode: () => ({ mode: 'live', reason: null }),
     pauseExceeded: async () => undefined,

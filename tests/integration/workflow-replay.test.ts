@@ -22,6 +22,9 @@ test('there are histories of each workflow and of each way that it ends', () => 
     'activity-run-prepare-gave-up.json',
     'activity-run-remote.json',
     'activity-run-scheduled.json',
+    'activity-run-tick.json',
+    'collect-evidence.json',
+    'emit-tasks-report.json',
     'emit-tasks.json',
     'task-executor-refused.json',
   ]);

@@ -26,6 +26,7 @@ import { type Pool, transaction } from '../../src/store/pool.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { createTestDatabase } from './database.ts';
 import { metricsEvent } from './event-path.ts';
+import { createNoModel } from './no-model.ts';
 import { createRecordedSchedules } from './recorded-schedules.ts';
 
 export interface Answer {
@@ -66,6 +67,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
   const shared = {
     pool,
     resolvers,
+    askModel: createNoModel(),
     registry: createAppliedRegistry(pool, resolvers),
     sinkMode: createSinkMode('null'),
     metrics: createMetrics(),
@@ -78,6 +80,8 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     startEmission: async (dispatchId) => void emitted.push(dispatchId),
     issueCore: null,
     hasStateHub: true,
+    readTrust: async () => null,
+    rehearseModel: createNoModel,
     temporalSchedules: createRecordedSchedules(),
     adminToken: undefined,
     roles: ['api'],

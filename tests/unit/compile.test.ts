@@ -30,7 +30,7 @@ function problemsOf(
   contextTypes: Record<string, JsonSchema> = {},
   type: EventType | null = eventType,
 ): Problem[] {
-  const result = compileDefinition(definition, { eventType: type, contextTypes });
+  const result = compileDefinition(definition, { eventType: type, contextTypes, reportTexts: [] });
   return result.ok ? [] : result.problems;
 }
 
@@ -179,7 +179,7 @@ test('params are rendered wherever a text stands in them', () => {
     deep: [{ on: '{{ run.date }}', n: 3, none: null }, '{{ event.attributes.summary }}'],
   };
   const definition = define({ context_sources: [{ type: 'static', bind_to: 'context.a', params }] });
-  const result = compileDefinition(definition, { eventType, contextTypes: {} });
+  const result = compileDefinition(definition, { eventType, contextTypes: {}, reportTexts: [] });
   if (!result.ok) throw new Error(summary(result.problems).join());
   const event = { attributes: { project: '{{ run.run_id }}', summary: { runs: 2 } } };
   expect(renderParams(result.compiled.sources[0]!, { event, run })).toEqual({

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -59,7 +59,16 @@ test('every fault is told at once, with the variable, what it held and what was 
   expect(faults.join('\n')).toContain('ADMIN_PORT is `eighty`; expected');
   expect(faults.join('\n')).toContain('LOG_LEVEL is `loud`; expected one of fatal, error');
   expect(faults.join('\n')).toContain('ISSUE_SINK_TYPE is `jira`; expected null or issue-core');
-  expect(faults.find((fault) => fault.startsWith('OPS_EVIDENCE_BACKEND'))).toMatch(/OPS_HUB_KEY.*SCOPE/);
+});
+
+test('an ops-hub backend is refused with the reason and with the section of the runbook, which is there', () => {
+  const [fault = '', ...others] = faultsOf({ OPS_EVIDENCE_BACKEND: 'inter-hub', OPS_HUB_KEY: 'a-key' });
+  expect(others).toEqual([]);
+  expect(fault).toContain('OPS_EVIDENCE_BACKEND is `inter-hub`; expected state-hub');
+  expect(fault).toContain('until the custody of OPS_HUB_KEY is settled');
+  expect(fault).not.toContain('a-key');
+  const [, file = '', section] = /\((\S+), "([^"]+)"\)/.exec(fault) ?? [];
+  expect(readFileSync(file, 'utf8')).toContain(`\n## ${section}\n`);
 });
 
 test('a bad number is a fault and never the default', () => {

@@ -18,7 +18,7 @@ const shipped = compiled(definitionSchema.parse(read('low-success-rate-review.ya
 
 function compiled(definition: Parameters<typeof compileDefinition>[0]): CompiledDefinition {
   const contextTypes = { metrics: eventType.attributes_schema };
-  const result = compileDefinition(definition, { eventType, contextTypes });
+  const result = compileDefinition(definition, { eventType, contextTypes, reportTexts: [] });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   return result.compiled;
 }

@@ -84,6 +84,7 @@ test('what is bound has the fields of the contract and no others, and its schema
   const compiled = compileDefinition(misspelt, {
     eventType: null,
     contextTypes: types.ok ? types.types : {},
+    reportTexts: [],
   });
   expect(compiled).toMatchObject({ ok: false, problems: [{ path: ['rules', 0, 'condition'] }] });
 });

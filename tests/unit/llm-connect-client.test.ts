@@ -121,7 +121,7 @@ describe('no answer', () => {
     ['more than 1 MiB', said('x'.repeat(1024 * 1024)), 'more than 1 MiB'],
   ])('200 with %s cannot be read, and may be asked again', async (_what, body, what) => {
     const { completion } = await ask(answering(200, body));
-    expect(completion).toMatchObject({ kind: 'unreadable', status: 200, retryable: true });
+    expect(completion).toMatchObject({ kind: 'unreadable', status: 200, retryable: true, was_sent: true });
     expect(completion).toHaveProperty('message', expect.stringContaining(`no chat completion (${what}`));
     expect(findUnstorable(completion)).toBeNull();
   });
@@ -170,6 +170,7 @@ describe('no answer', () => {
       kind: 'unreadable',
       status: null,
       retryable: true,
+      was_sent: true,
       message: 'llm-connect: no answer within 0.05 s',
     });
     const halfway = await ask((_asked, response) => response.writeHead(200).write('{"choices":'), {}, 200);
@@ -205,12 +206,14 @@ describe('no answer', () => {
     });
     expect(await client.complete(REQUEST)).toMatchObject({
       status: 200,
+      was_sent: true,
       message: 'llm-connect: the connection broke off',
     });
     await new Promise((resolve) => server.close(resolve));
     expect(await client.complete(REQUEST)).toMatchObject({
       kind: 'unreadable',
       status: null,
+      was_sent: false,
       message: 'llm-connect: connection refused; is LLM_CONNECT_URL right?',
     });
   });
@@ -219,6 +222,7 @@ describe('no answer', () => {
     const client = createLlmConnectClient({ url: 'nonsense', timeoutMs: 5000, model: undefined });
     expect(await client.complete(REQUEST)).toMatchObject({
       kind: 'unreadable',
+      was_sent: false,
       message: expect.stringContaining('LLM_CONNECT_URL'),
     });
   });

@@ -18,7 +18,7 @@ const eventType = eventTypeSchema.parse({
 function match(filter: string | undefined, attributes: JsonObject) {
   const trigger = { event: { type: 'a.b', ...(filter !== undefined && { filter }) } };
   const definition = definitionSchema.parse({ id: 'd', title: 'T', owner: 'o', trigger });
-  const result = compileDefinition(definition, { eventType, contextTypes: {} });
+  const result = compileDefinition(definition, { eventType, contextTypes: {}, reportTexts: [] });
   if (!result.ok) throw new Error(result.problems[0]?.message);
   return matchEvent(result.compiled, { id: '1', type: 'a.b', source: 's', subject: null, attributes });
 }

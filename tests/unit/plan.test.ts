@@ -35,7 +35,7 @@ function declared(schedule: object, fields: object = {}): Declared {
     ...fields,
   });
   const document = JSON.parse(JSON.stringify(definition));
-  const compilation = compileDefinition(definition, { eventType: null, contextTypes: {} });
+  const compilation = compileDefinition(definition, { eventType: null, contextTypes: {}, reportTexts: [] });
   if (!compilation.ok) throw new Error(JSON.stringify(compilation.problems));
   const { compiled } = compilation;
   const loaded = { definition, document, definition_hash: contentSha256(document), file: 'timed.yaml' };

@@ -33,7 +33,11 @@ function definitionWith(context_sources: Source[]) {
 }
 
 function compiled(sources: Source[]) {
-  const result = compileDefinition(definitionWith(sources), { eventType: null, contextTypes: {} });
+  const result = compileDefinition(definitionWith(sources), {
+    eventType: null,
+    contextTypes: {},
+    reportTexts: [],
+  });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   return result.compiled;
 }

@@ -94,6 +94,7 @@ describe('what dev puts in the place of unset settings', () => {
       STATE_HUB_URL: 'http://hub.example',
       ISSUE_CORE_URL: 'http://issues.example',
       LLM_CONNECT_URL: 'http://llm.example',
+      WORKING_MEMORY_DIR: 'notes',
     };
     await using dev = await opened(environment);
     expect(dev.settings).toMatchObject(environment);

@@ -1,0 +1,56 @@
+/** A note's name and text. Pure: the same run and report give the same note. */
+import { stringify } from 'yaml';
+import { parseDocument } from '../core/document.ts';
+import { TRUNCATED } from '../core/expression-values.ts';
+import { storableText } from '../core/storable.ts';
+import type { ReportedRun } from './report-sink.ts';
+import { identityOf } from './run-identity.ts';
+
+/** Which report of which run a note is; null where its front matter does not say. */
+export interface NoteOwner {
+  run_id: string | null;
+  /** The report's position in the definition: two of one run may have the same name. */
+  report: number | null;
+}
+
+const LONGEST_NAME = 120;
+const MAX_BODY_BYTES = 256 * 1024;
+const FRONT_MATTER = /^\ufeff?---[ \t]*\r?\n([\s\S]*?)\r?\n---[ \t]*(?:\r?\n|$)/;
+
+/** What is computed is data, never a path: letters, digits and `._-` stay, everything else is a dash. Null where nothing stays. */
+export function noteName(computed: string): string | null {
+  const name = computed
+    .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
+    .replaceAll(/-{2,}/g, '-')
+    .replaceAll(/\.{2,}/g, '.')
+    .replace(/^[.-]+/, '')
+    .slice(0, LONGEST_NAME)
+    .replace(/[.-]+$/, '');
+  return name || null;
+}
+
+/** Front matter, then the body: Markdown, at most 256 KiB of it. */
+export function noteText(run: ReportedRun, report: number, body: string): string {
+  const facts = { created_by: 'activity-core', ...identityOf(run), report };
+  // Quoted also where only YAML 1.1 would take a text for a time or a number: many readers of notes are that old.
+  const yaml = stringify(facts, { lineWidth: 0, compat: 'yaml-1.1' });
+  return `---\n${yaml}---\n\n${cutToBytes(storableText(body).trim(), MAX_BODY_BYTES)}\n`;
+}
+
+/** `start`: the file's first bytes, whoever wrote it. */
+export function noteOwner(start: Uint8Array): NoteOwner {
+  const [, yaml] = FRONT_MATTER.exec(new TextDecoder().decode(start)) ?? [];
+  const parsed = yaml === undefined ? null : parseDocument(Buffer.from(yaml));
+  const { run_id, report } = parsed?.ok ? parsed.document.value : {};
+  return {
+    run_id: typeof run_id === 'string' ? run_id : null,
+    report: typeof report === 'number' ? report : null,
+  };
+}
+
+function cutToBytes(text: string, maxBytes: number): string {
+  if (Buffer.byteLength(text) <= maxBytes) return text;
+  const room = new Uint8Array(maxBytes - Buffer.byteLength(TRUNCATED) - 1);
+  const { read } = new TextEncoder().encodeInto(text, room);
+  return `${text.slice(0, read)}\n${TRUNCATED}`;
+}

@@ -1,0 +1,53 @@
+/**
+ * What trust is made of (contract 5, `GET /api/v1/trust/{definition_id}`).
+ *
+ * Glossary
+ *   tick      a time at which a schedule was due; a run by hand is none
+ *   evidence  what one system says of a tick's run
+ *   clean     all of its evidence is there and agrees; dirty: some is not. missed: nothing ran. pending: not known yet
+ *   counted   a tick that is not pending
+ */
+import type { EvidenceName } from '../store/tick-evidence.ts';
+
+export type { Evidence, EvidenceItem, EvidenceName } from '../store/tick-evidence.ts';
+
+export const EVIDENCE_NAMES: readonly EvidenceName[] = [
+  'temporal_history',
+  'activity_run',
+  'state_hub_progress',
+  'working_memory_note',
+];
+
+export type TickState = 'clean' | 'dirty' | 'missed' | 'pending';
+
+export interface TrustTick {
+  scheduled_for: string;
+  state: TickState;
+  run_id: string | null;
+  evidence: Record<EvidenceName, { ok: boolean; detail: string }>;
+  collected_at: string | null;
+  evidence_hash: string | null;
+  /** Why it is in that state; null where it is clean. */
+  reason: string | null;
+}
+
+export interface TrustFeedback {
+  run_id: string;
+  verdict: string;
+  at: string;
+}
+
+export interface Trust {
+  definition_id: string;
+  /** How many clean ticks in a row it takes. */
+  required: number;
+  trusted: boolean;
+  /** One sentence for people. */
+  reason: string;
+  /** Clean ticks from the newest counted one on. */
+  clean_streak: number;
+  /** The newest one for one of the newest `required` counted ticks. */
+  feedback: TrustFeedback | null;
+  /** Newest first. */
+  ticks: TrustTick[];
+}
