@@ -1,5 +1,6 @@
 /** What a run's instructions and reports came to, as whole lines. */
 import type { InstructionItem, ReportItem } from '../clients/activity-core-api-shapes.ts';
+import { parseJson } from '../clients/parse-json.ts';
 import { indent, valueLines } from './details.ts';
 import { printable, printableJson, printableLines } from './printable.ts';
 import { styleOf } from './status-style.ts';
@@ -11,8 +12,16 @@ export function instructionLines(terminal: Terminal, instruction: InstructionIte
   return [
     `${printable(instruction_id)} ${terminal.style(status === 'answered' ? 'green' : 'red', printable(said))}`,
     ...indent(answers.flatMap((answer) => answerLines(terminal, answer))),
-    ...(output === undefined || output === null ? [] : indent(printableLines(printableJson(output, 2)))),
+    ...(output === undefined || output === null
+      ? []
+      : indent(printableLines(printableJson(asSaid(instruction) ?? output, 2)))),
   ];
+}
+
+/** The output with its members in the order in which the model said them: the database does not keep it. */
+function asSaid({ answers }: InstructionItem): unknown {
+  const said = answers.find(({ accepted }) => accepted)?.answer;
+  return said ? parseJson(said) : undefined;
 }
 
 function answerLines(terminal: Terminal, one: InstructionItem['answers'][number]): string[] {

@@ -17,6 +17,8 @@ interface Place {
   path: readonly (string | number)[];
   /** The task that the object around is about. */
   task: PromptTask | null;
+  /** The task that could not be ranked and that the object around asks about. */
+  unclear: PromptData['unranked'][number] | null;
   depth: number;
 }
 
@@ -26,7 +28,7 @@ const DEEPEST = 10;
 const USUAL_LENGTH = 3;
 
 export function valueFor(making: ValueMaking): unknown {
-  return make(making.root, { path: [], task: null, depth: 0 }, making);
+  return make(making.root, { path: [], task: null, unclear: null, depth: 0 }, making);
 }
 
 function make(given: unknown, place: Place, making: ValueMaking): unknown {
@@ -108,12 +110,20 @@ function makeArray(schema: Schema, place: Place, making: ValueMaking): unknown[]
   const first = list(schema.prefixItems);
   const least = Math.max(numberOr(schema.minItems, 0), first.length);
   const most = numberOr(schema.maxItems, Number.POSITIVE_INFINITY);
-  const tasks = /stale/.test(nameOf(place)) ? data.ranked.toSorted(byAge) : data.ranked;
-  const usual = place.depth >= DEEPEST_OPTIONAL ? 0 : Math.min(USUAL_LENGTH, tasks.length || 1);
+  const name = nameOf(place);
+  const tasks = /stale/.test(name) ? data.ranked.toSorted(byAge) : data.ranked;
+  const unclear = /question/.test(name) ? data.unranked : [];
+  const known = place.task && ID_NAME.test(name) ? 1 : unclear.length || tasks.length || 1;
+  const usual = place.depth >= DEEPEST_OPTIONAL ? 0 : Math.min(USUAL_LENGTH, known);
   const length = Math.min(Math.max(least, usual), most, 1000);
   return Array.from({ length }, (_, at) => {
     const task = tasks[at % Math.max(1, tasks.length)] ?? null;
-    const own = { path: [...place.path, at], task: place.task ?? task, depth: place.depth + 1 };
+    const own = {
+      path: [...place.path, at],
+      task: place.task ?? task,
+      unclear: place.unclear ?? unclear[at] ?? null,
+      depth: place.depth + 1,
+    };
     return make(first[at] ?? schema.items, own, making);
   });
 }
@@ -167,15 +177,18 @@ const FORMATTED: Readonly<Record<string, string>> = {
   uuid: '00000000-0000-4000-8000-000000000000',
 };
 
+const ID_NAME = /^(task_?)?ids?$/;
+
 /** What a plain person would write there, as far as the prompt's data goes. */
-function textAbout({ path, task }: Place, { data }: ValueMaking): string {
+function textAbout({ path, task, unclear }: Place, { data }: ValueMaking): string {
   const name = nameOf({ path });
-  const position = path.at(-1);
-  const unclear = /question/.test(name) && typeof position === 'number' && data.unranked[position];
-  if (unclear) return `What is ${unclear.missing.join(', ') || 'missing'} of ${unclear.id}?`;
+  const isId = ID_NAME.test(name);
+  if (unclear)
+    return isId ? unclear.id : `What is ${unclear.missing.join(', ') || 'missing'} of ${unclear.id}?`;
   if (task) {
     if (/question/.test(name)) return `Is ${task.id}, ${task.title}, still wanted?`;
-    if (/^(task_?)?id$/.test(name)) return task.id;
+    if (isId) return task.id;
+    if (/step|action/.test(name)) return `Name who takes ${task.id} today.`;
     const known = task[name];
     if (typeof known === 'string') return known;
     const rank = data.ranked.indexOf(task) + 1;
