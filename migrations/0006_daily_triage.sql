@@ -6,8 +6,8 @@ CREATE TABLE instruction_calls (
   -- With the definition, what a run and all of its retries have in common: an accepted answer is theirs, and so is the budget.
   origin_trigger_key text        NOT NULL,
   instruction_id     text        NOT NULL,
-  -- Of what the instruction asks for and how; an answer is not reused for another.
-  instruction_hash   text        NOT NULL,
+  -- An answer is used again by a retry on the same revision, which binds the context that it was given for.
+  definition_hash    text        NOT NULL,
   -- Of the messages as they were sent.
   prompt_hash        text        NOT NULL,
   asked_at           timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -29,12 +29,20 @@ CREATE TABLE instruction_calls (
 );
 CREATE INDEX instruction_calls_of_chain ON instruction_calls (definition_id, origin_trigger_key, instruction_id, call_id);
 
--- What the sources answered a run whose model is asked: a later attempt binds the same. Gone when the run is decided.
+-- What the sources answered a run whose model is asked: a later attempt binds the same. Gone when the run is decided, or held.
 CREATE TABLE pinned_contexts (
-  run_id    uuid        PRIMARY KEY,
-  context   jsonb       NOT NULL,
-  pinned_at timestamptz NOT NULL DEFAULT now()
+  run_id          uuid        PRIMARY KEY,
+  -- What another revision asked for is not used.
+  definition_hash text        NOT NULL,
+  context         jsonb       NOT NULL,
+  pinned_at       timestamptz NOT NULL DEFAULT now()
 );
+
+-- alone: its one run may wait for somebody else; however many such are open, what comes from NATS is recorded.
+-- unanswered_since: the first time that somebody did not answer who has not answered since.
+ALTER TABLE dispatches
+  ADD COLUMN alone            boolean NOT NULL DEFAULT false,
+  ADD COLUMN unanswered_since timestamptz;
 
 -- Everything but the reports is done. Null before, and where there are none.
 ALTER TABLE activity_runs ADD COLUMN reporting_since timestamptz;
@@ -45,8 +53,11 @@ CREATE TABLE tick_evidence (
   scheduled_for timestamptz NOT NULL,
   run_id        uuid        NOT NULL,
   evidence      jsonb       NOT NULL,
-  -- SHA-256 of the evidence's canonical JSON.
+  -- SHA-256 of the canonical JSON of the evidence with the three columns before it.
   evidence_hash text        NOT NULL,
   collected_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (definition_id, scheduled_for)
 );
+
+-- Since when it is enabled and has this timetable: what was due before says nothing about what can be relied on now.
+ALTER TABLE schedules ADD COLUMN in_force_since timestamptz NOT NULL DEFAULT clock_timestamp();

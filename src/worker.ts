@@ -6,16 +6,23 @@ import {
   type NativeConnection,
   Runtime,
   Worker,
+  type WorkerOptions,
   type WorkflowBundle,
 } from '@temporalio/worker';
 import type { Logger } from './telemetry/logger.ts';
-import { type Activities, type EmissionActivities, emissionTaskQueue } from './workflows/contract.ts';
+import {
+  type Activities,
+  type EmissionActivities,
+  emissionTaskQueue,
+  type ModelActivities,
+  modelTaskQueue,
+} from './workflows/contract.ts';
 
 /** The grace and the bound of a stop: a local activity may finish its transaction, a hung one is left behind. */
 const SHUTDOWN_GRACE = '10 seconds';
 const SHUTDOWN_FORCE = '15 seconds';
 
-/** What the SDK warns of where a worker, as the one for emissions, has activities alone. */
+/** What the SDK warns of where a worker has activities alone. */
 const NO_WORKFLOWS = 'No workflows registered';
 
 export interface WorkerDeps {
@@ -52,8 +59,10 @@ export function installTemporalRuntime(logger: Logger, metricsPort: number | nul
 
 /** Emissions that go on at one time in this process; each sends several specs at once. */
 const MAX_EMISSIONS = 12;
+/** Runs whose model is asked at one time in this process. */
+const MAX_ASKING = 20;
 
-/** What ends together: the worker, and one for emissions alone. */
+/** What ends together: the worker, one for emissions alone, and one for runs whose model is asked. */
 export interface Workers {
   /** Resolves when all of them have stopped, rejects where one fails. */
   run(): Promise<void>;
@@ -62,7 +71,21 @@ export interface Workers {
 }
 
 export async function createWorkers(deps: WorkerDeps): Promise<Workers> {
-  const workers = [await createWorker(deps), await createEmissionWorker(deps)];
+  const { taskQueue, emissionActivities, activities } = deps;
+  const { prepareRemote } = activities;
+  const workers = [
+    await createWorker(deps),
+    await createSideWorker(deps, {
+      taskQueue: emissionTaskQueue(taskQueue),
+      activities: { ...emissionActivities },
+      maxConcurrentActivityTaskExecutions: MAX_EMISSIONS,
+    }),
+    await createSideWorker(deps, {
+      taskQueue: modelTaskQueue(taskQueue),
+      activities: { prepareRemote } satisfies ModelActivities,
+      maxConcurrentActivityTaskExecutions: MAX_ASKING,
+    }),
+  ];
   return {
     async run() {
       await Promise.all(workers.map((worker) => worker.run()));
@@ -74,20 +97,17 @@ export async function createWorkers(deps: WorkerDeps): Promise<Workers> {
   };
 }
 
-function createEmissionWorker({
-  connection,
-  namespace,
-  taskQueue,
-  emissionActivities,
-}: WorkerDeps): Promise<Worker> {
+/** For activities alone. */
+function createSideWorker(
+  { connection, namespace }: WorkerDeps,
+  side: Required<Pick<WorkerOptions, 'taskQueue' | 'activities' | 'maxConcurrentActivityTaskExecutions'>>,
+): Promise<Worker> {
   return Worker.create({
     connection,
     namespace,
-    taskQueue: emissionTaskQueue(taskQueue),
-    activities: { ...emissionActivities },
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
-    maxConcurrentActivityTaskExecutions: MAX_EMISSIONS,
+    ...side,
   });
 }
 

@@ -32,13 +32,15 @@ export interface ModelRun {
   definition_id: string;
   /** Of the first run of the chain: its retries have the same. */
   origin_trigger_key: string;
+  /** The revision that it is pinned to. */
+  definition_hash: string;
 }
 
 export interface AskModelInput {
   run: ModelRun;
   instruction: Pick<
     CompiledInstruction,
-    'id' | 'review_required' | 'output_schema' | 'temperature' | 'max_tokens' | 'instruction_hash'
+    'id' | 'review_required' | 'output_schema' | 'temperature' | 'max_tokens'
   >;
   prompt: Prompt;
   /** Of the chain, over all of its instructions. */
@@ -57,18 +59,21 @@ export type Asked =
 export type AskModel = (input: AskModelInput) => Promise<Asked>;
 
 export interface AskModelDeps {
-  /** Null where LLM_CONNECT_URL is not set. */
+  /** Null where LLM_CONNECT_URL is not set, or nobody is to be asked: only what is on record is used then. */
   llmConnect: LlmConnectClient | null;
+  /** Why nobody is asked. */
+  whyNobody?: string;
   checkOutput: OutputCheck;
   journal: CallJournal;
   logger: Logger;
 }
 
-export function createAskModel({ llmConnect, checkOutput, journal, logger }: AskModelDeps): AskModel {
+export function createAskModel(deps: AskModelDeps): AskModel {
+  const { llmConnect, checkOutput, journal, logger, whyNobody = 'LLM_CONNECT_URL is not set' } = deps;
   return async function askModel(input) {
     const { run, instruction, prompt, maxCalls, signal } = input;
-    const { id: instruction_id, instruction_hash, output_schema } = instruction;
-    const question: Question = { ...run, instruction_id, instruction_hash };
+    const { id: instruction_id, output_schema } = instruction;
+    const question: Question = { ...run, instruction_id };
     const log = logger.child({ run_id: run.run_id, instruction_id });
     const askedHere = new Set<number>();
 
@@ -81,10 +86,10 @@ export function createAskModel({ llmConnect, checkOutput, journal, logger }: Ask
         const error = refusedTwice(instruction_id, next.violations);
         return { kind: 'invalid', record: await recordOf('invalid'), error };
       }
-      if (!llmConnect) return failed('LLM_CONNECT_URL is not set');
+      if (!llmConnect) return failed(whyNobody);
       if (signal?.aborted) return unavailable('it was given up before the model was asked');
       const begun = await journal.begin(question, { prompt_hash: next.prompt_hash, maxCalls });
-      if (!begun.ok) return failed(overBudget(begun.used, maxCalls), { calls: begun.used, limit: maxCalls });
+      if (!begun.ok) return failed(overBudget(begun, maxCalls), { calls: begun.used, limit: maxCalls });
       askedHere.add(begun.call_id);
       const completion = await llmConnect.complete(requestOf(input, next.messages));
       const ending = endingOf(completion, (answer) => checkOutput(output_schema, answer.text, answer.ending));
@@ -114,7 +119,8 @@ export function createAskModel({ llmConnect, checkOutput, journal, logger }: Ask
         status,
         review_required: instruction.review_required,
         reused: used !== undefined && !askedHere.has(used.call.call_id),
-        prompt_hash: prompt.prompt_hash,
+        // Of what was really sent: that of an earlier run names that run.
+        prompt_hash: used && used.call.run_id !== run.run_id ? used.call.prompt_hash : prompt.prompt_hash,
         output: used?.output ?? null,
         answers: answersOf(await journal.listOfRun(question), used?.call),
       };
@@ -171,8 +177,7 @@ const schemaName = (instructionId: string): string =>
 function endingOf(completion: Completion, check: (answer: Answer) => CheckedOutput): CallEnding {
   const { latency_ms } = completion;
   if (completion.kind !== 'answered') {
-    const { answer, message: fault } = completion;
-    const counts = completion.kind === 'unreadable' && completion.was_sent;
+    const { answer, message: fault, may_have_worked: counts } = completion;
     return { ...NO_RESULT, outcome: 'failed', counts, answer, fault, latency_ms };
   }
   const { text: answer, model, finish_reason, usage } = completion;

@@ -50,7 +50,7 @@ export function createMemoryCallJournal(): CallJournal {
   return {
     async listAccepted(question) {
       return ofInstruction(question)
-        .filter(({ instruction_hash }) => instruction_hash === question.instruction_hash)
+        .filter(({ definition_hash }) => definition_hash === question.definition_hash)
         .filter(({ outcome }) => outcome === 'accepted')
         .sort((one, other) => one.endedAs - other.endedAs);
     },
@@ -58,8 +58,9 @@ export function createMemoryCallJournal(): CallJournal {
       return ofInstruction(question).filter(({ run_id }) => run_id === question.run_id);
     },
     async begin(question, { prompt_hash, maxCalls }) {
-      const used = ofChain(question).filter(({ counts }) => counts).length;
-      if (used >= maxCalls) return { ok: false, used };
+      const chain = ofChain(question);
+      const used = chain.filter(({ counts }) => counts).length;
+      if (used >= maxCalls) return { ok: false, used, last_fault: chain.at(-1)?.fault ?? null };
       const call_id = calls.length + 1;
       const asked_at = new Date().toISOString();
       calls.push({ ...NOTHING_YET, ...question, call_id, prompt_hash, asked_at, counts: true, endedAs: 0 });

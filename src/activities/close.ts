@@ -2,6 +2,7 @@
 import type { RunError } from '../core/decision.ts';
 import { closeDispatch, listMembersWithoutRun } from '../store/dispatches.ts';
 import { readEnvelopes } from '../store/events.ts';
+import { unpinContexts } from '../store/pinned-contexts.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import { failRunningRuns, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -49,6 +50,10 @@ async function failMissingRuns(client: Queryable, dispatchId: string, error: Run
       workflow_id: dispatchId,
       workflow_run_id: null,
     })),
+  );
+  await unpinContexts(
+    client,
+    members.map(({ run_id }) => run_id),
   );
   return members.map(({ definition_id }) => definition_id);
 }

@@ -1,5 +1,5 @@
 /** The step that looks after a tick when its run is over. Until then it fails, and Temporal tries it again. */
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import type { Logger } from '../telemetry/logger.ts';
 import { type CollectEvidence, EvidenceUnavailable } from '../trust/collect-evidence.ts';
@@ -15,7 +15,7 @@ export function createCollectEvidence(deps: CollectEvidenceDeps): RemoteActiviti
   return async function collectEvidence({ dispatch_id }) {
     let collected: Awaited<ReturnType<CollectEvidence>>;
     try {
-      collected = await deps.collectEvidence(dispatch_id);
+      collected = await deps.collectEvidence(dispatch_id, activityInfo().attempt);
     } catch (error) {
       if (!(error instanceof EvidenceUnavailable)) throw toActivityFailure(deps.logger, dispatch_id, error);
       deps.logger.warn({ err: error, dispatch_id }, 'evidence cannot be had now; it is tried again');

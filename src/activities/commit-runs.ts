@@ -70,7 +70,7 @@ async function endAndWrite(client: Queryable, dispatchId: string, prepared: Prep
 const emitsTasks = ({ run }: Prepared): boolean => run.status === 'running';
 
 async function writeRuns(client: Queryable, dispatchId: string, prepared: Prepared[]): Promise<Committed> {
-  const { within, held, exceeded } = await keepWithinBudget(client, dispatchId, prepared);
+  const { within, held, held_run_ids, exceeded } = await keepWithinBudget(client, dispatchId, prepared);
   const fresh = within.filter(({ stands }) => !stands);
   const runs = fresh.map(({ run }) => run);
   const inserted = runs.length > 0 ? await insertDecidedRuns(client, runs) : new Set<string>();
@@ -80,8 +80,12 @@ async function writeRuns(client: Queryable, dispatchId: string, prepared: Prepar
   }
   const tasks = written.flatMap((one) => one.tasks);
   if (tasks.length > 0) await insertTasks(client, tasks);
-  const pinned = written.filter(({ asks_model }) => asks_model).map(({ run }) => run.run_id);
-  if (pinned.length > 0) await unpinContexts(client, pinned);
+  const over = new Set([...within.map(({ run }) => run.run_id), ...held_run_ids]);
+  const pinned = prepared.filter(({ run, asks_model }) => asks_model && over.has(run.run_id));
+  await unpinContexts(
+    client,
+    pinned.map(({ run }) => run.run_id),
+  );
   return { written, held, exceeded, emits: within.some(emitsTasks) };
 }
 

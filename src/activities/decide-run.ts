@@ -103,7 +103,7 @@ async function decideWith(
 function reportsOf(compiled: CompiledDefinition, bindings: Bindings, outputs: JsonObject): ReportRecord[] {
   return compiled.reports.map((report) => {
     const rendered = renderReport(report, { ...bindings, instructions: outputs });
-    const unfiled = { sink: report.sink, attempts: 0, filed: null, filed_at: null };
+    const unfiled = { sink: report.sink, attempts: 0, failing_since: null, filed: null, filed_at: null };
     return rendered.ok
       ? { ...unfiled, report: rendered.report, status: 'pending', error: null }
       : { ...unfiled, report: {}, status: 'failed', error: rendered.message };

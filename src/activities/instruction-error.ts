@@ -15,8 +15,14 @@ export function instructionFailed(
   };
 }
 
-export const overBudget = (used: number, limit: number): string =>
-  `its run and all retries of it have asked the model ${used} times already, and limits.max_model_calls_per_run is ${limit}; set that higher, apply the definition and retry the run`;
+/** `last_fault`: why the last of them has no answer. */
+export function overBudget(
+  { used, last_fault }: { used: number; last_fault: string | null },
+  limit: number,
+): string {
+  const last = last_fault === null ? '' : ` (the last time: ${shortened(last_fault)})`;
+  return `its run and all retries of it have asked the model ${used} times already${last}, and limits.max_model_calls_per_run is ${limit}; set that higher, apply the definition and retry the run`;
+}
 
 const MAX_TOLD = 3;
 const MAX_DETAILED = 20;

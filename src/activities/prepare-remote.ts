@@ -4,6 +4,7 @@
  */
 import { ApplicationFailure, activityInfo, Context } from '@temporalio/activity';
 import { beginDispatch, countAttempt, forgetAttempt } from '../store/dispatches.ts';
+import { markUnanswered, type UnansweredRun } from '../store/unanswered-dispatches.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { toActivityFailure } from './failure.ts';
 import { MAX_ATTEMPTS_ALONE } from './prepare.ts';
@@ -55,12 +56,12 @@ async function attempt(
   if (dispatch.prepared_at !== null) return 'emit';
   // The local `prepare` has counted once. An attempt that ends in any way but with its process is forgotten again.
   const attempts = await countAttempt(deps.pool, dispatchId);
-  const { attempt: attemptOfActivity, scheduledTimestampMs } = activityInfo();
-  // Also where the activity waited long for a worker: nobody is asked only once. The model's two minutes begin when the
-  // sources have answered.
-  const mayRetry = (since: string | null): boolean => {
-    const from = since === null ? scheduledTimestampMs : Date.parse(since);
-    return signal.aborted || attemptOfActivity < MIN_ATTEMPTS || Date.now() - from < RETRIED_FOR_MS;
+  const { attempt: attemptOfActivity } = activityInfo();
+  const mayRetry = async (run: UnansweredRun): Promise<boolean> => {
+    // It is us who gave up: nobody is to blame for not answering.
+    if (signal.aborted) return true;
+    const waitedMs = await markUnanswered(deps.pool, dispatchId, run);
+    return waitedMs < RETRIED_FOR_MS || attemptOfActivity < MIN_ATTEMPTS;
   };
   try {
     return await runDispatch(deps, registry, dispatch, {

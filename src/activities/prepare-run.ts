@@ -7,7 +7,7 @@ import type { Resolvers } from '../resolvers/registry.ts';
 import { type DecideSinkMode, type SinkMode, statusOfNewTask } from '../sinks/sink-mode.ts';
 import type { DispatchMember } from '../store/dispatches.ts';
 import { isTransient } from '../store/failure.ts';
-import { pinContext, readPinnedContext } from '../store/pinned-contexts.ts';
+import { findAnsweredContext, pinContext, readPinnedContext } from '../store/pinned-contexts.ts';
 import type { Pool } from '../store/pool.ts';
 import {
   type DecidedRun,
@@ -17,6 +17,7 @@ import {
   type StandingRun,
 } from '../store/runs.ts';
 import type { NewTask } from '../store/task-spawn-log.ts';
+import type { UnansweredRun } from '../store/unanswered-dispatches.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AskModel } from './ask-model.ts';
 import { type DecidedDecision, decideRun, type RunModel } from './decide-run.ts';
@@ -53,10 +54,10 @@ export interface Circumstances {
   /** The dispatch holds this one member and has killed its worker too often. */
   hasCrashed?: boolean;
   /**
-   * Whether a context source or a model that does not answer now is asked again later; without this, the run fails.
-   * `since`: when the sources had answered, RFC 3339; null where they have not.
+   * Whether a context source or a model that does not answer this run now is asked again later; without this, the run
+   * fails.
    */
-  mayRetry?(since: string | null): boolean;
+  mayRetry?(run: UnansweredRun): Promise<boolean>;
   /** Ends what is waited for. */
   signal?: AbortSignal;
 }
@@ -141,9 +142,9 @@ async function decide(
   try {
     const applyFilter = run.trigger_kind === 'retry' && run.event_uid !== null;
     const facts = factsOf(run, input.row);
-    const { model, pinnedAt } = await modelOf(deps, run, revision, input.signal);
+    const model = await modelOf(deps, run, revision, input.signal);
     const decided = await decideRun({ revision, event, run: facts, applyFilter }, { ...deps, model });
-    if (decided.retryable && input.mayRetry?.(pinnedAt())) {
+    if (decided.retryable && (await input.mayRetry?.(run))) {
       throw new NotAnswered(decided.error?.message, decided.retry_after_ms ?? null);
     }
     return decided;
@@ -161,23 +162,22 @@ async function decide(
 /** Only for definitions that ask one: the others cost no statement more. */
 async function modelOf(
   { pool, askModel }: PrepareRunDeps,
-  { run_id, definition_id, origin_trigger_key }: NewRun,
+  { run_id, definition_id, definition_hash, origin_trigger_key }: NewRun,
   revision: Revision,
   signal: AbortSignal | undefined,
-): Promise<{ model: RunModel | undefined; pinnedAt(): string | null }> {
-  if (revision.definition.instructions.length === 0) return { model: undefined, pinnedAt: () => null };
-  let pinned = await readPinnedContext(pool, run_id);
-  const model: RunModel = {
+): Promise<RunModel | undefined> {
+  if (revision.definition.instructions.length === 0) return undefined;
+  const pinnedRun = { run_id, definition_hash };
+  // A retry binds what the answers that it uses again were given for.
+  const chain = { definition_id, definition_hash, origin_trigger_key };
+  const pinned = (await readPinnedContext(pool, pinnedRun)) ?? (await findAnsweredContext(pool, chain));
+  return {
     ask: askModel,
-    run: { run_id, definition_id, origin_trigger_key },
+    run: { run_id, definition_id, origin_trigger_key, definition_hash },
     signal,
-    pinned: pinned?.context ?? null,
-    async pin(context) {
-      pinned ??= await pinContext(pool, run_id, context);
-      return pinned.context;
-    },
+    pinned,
+    pin: (context) => pinContext(pool, pinnedRun, context),
   };
-  return { model, pinnedAt: () => pinned?.pinned_at ?? null };
 }
 
 function factsOf(run: NewRun, row: StandingRun | null): RunFacts {

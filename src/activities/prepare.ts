@@ -16,7 +16,7 @@ import { moveDecisions } from '../store/event-decisions.ts';
 import { transaction } from '../store/pool.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { toActivityFailure } from './failure.ts';
-import { asksSomebodyElse, type PrepareDeps, runDispatch } from './run-dispatch.ts';
+import { type PrepareDeps, runDispatch, whomItAsks } from './run-dispatch.ts';
 
 /** Attempts without an answer, after which a dispatch is held to kill its worker: it is halved, or its one run failed. */
 const MAX_ATTEMPTS_SHARED = 2;
@@ -30,7 +30,10 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
   // Dispatches under suspicion run one at a time: one that kills the worker takes no innocent ones along.
   let suspects: Promise<unknown> = Promise.resolve();
 
-  async function attempt(dispatchId: string, survived: boolean): Promise<'remote' | 'emit' | undefined> {
+  async function attempt(
+    dispatchId: string,
+    survived: boolean,
+  ): Promise<Awaited<ReturnType<Activities['prepare']>>> {
     const [dispatch, registry] = await Promise.all([
       beginDispatch(deps.pool, dispatchId),
       deps.registry.current(),
@@ -38,7 +41,8 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
     if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
     if (dispatch.closed_at !== null) return undefined;
     if (dispatch.prepared_at !== null) return 'emit';
-    if (await asksSomebodyElse(registry, deps.resolvers, dispatch)) return 'remote';
+    const asked = await whomItAsks(registry, deps.resolvers, dispatch);
+    if (asked) return asked;
     if (dispatch.attempts === 0 || survived) return runDispatch(deps, registry, dispatch, {});
     const turn = suspects.then(() => runSuspect(deps, registry, dispatch));
     suspects = turn.catch(() => undefined);

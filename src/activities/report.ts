@@ -17,6 +17,7 @@ import {
   endReportingRun,
   listReportingRuns,
   type ReportingRun,
+  type TriedReport,
   writeReport,
 } from '../store/reporting-runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -72,12 +73,12 @@ async function reportOnce(deps: ReportDeps, dispatchId: string, signal: AbortSig
 }
 
 async function fileReports(deps: ReportDeps, run: ReportingRun, signal: AbortSignal): Promise<void> {
-  const waitedMs = Date.parse(run.now) - Date.parse(run.reporting_since);
   const reported = await reportedRun(deps, run);
   for (const [position, record] of run.reports.entries()) {
     if (signal.aborted) return;
     if (record.status !== 'pending') continue;
-    const mayRetry = record.attempts + 1 < MIN_ATTEMPTS || waitedMs < RETRIED_FOR_MS;
+    const failingMs = Date.parse(run.now) - Date.parse(record.failing_since ?? run.now);
+    const mayRetry = record.attempts + 1 < MIN_ATTEMPTS || failingMs < RETRIED_FOR_MS;
     await writeReport(
       deps.pool,
       run.run_id,
@@ -97,8 +98,8 @@ async function fileOne(
   { reportSinks, logger }: ReportDeps,
   run: ReportedRun,
   { position, record, mayRetry }: Turn,
-): Promise<Omit<ReportRecord, 'filed_at'>> {
-  const { filed_at: _unfiled, ...others } = record;
+): Promise<TriedReport> {
+  const { filed_at: _unfiled, failing_since: _since, ...others } = record;
   const tried = { ...others, attempts: record.attempts + 1 };
   try {
     const sink = reportSinks.get(record.sink);

@@ -47,16 +47,17 @@ function tellOfAudits(logger: Logger, prepared: Prepared[]): void {
   }
 }
 
-/** Such a definition never shares a dispatch. */
-export async function asksSomebodyElse(
+/** Whom else its definition asks, which never shares a dispatch then: a model, or remote sources alone; null: nobody. */
+export async function whomItAsks(
   registry: Registry,
   resolvers: Resolvers,
   { members }: Dispatch,
-): Promise<boolean> {
+): Promise<'model' | 'remote' | null> {
   const [alone] = members;
-  if (!alone || members.length > 1) return false;
+  if (!alone || members.length > 1) return null;
   const revision = await registry.revision(alone.definition_id, alone.definition_hash);
-  return revision !== null && isRemote(revision.definition, resolvers);
+  if (!revision || !isRemote(revision.definition, resolvers)) return null;
+  return revision.definition.instructions.length > 0 ? 'model' : 'remote';
 }
 
 async function prepareMembers(

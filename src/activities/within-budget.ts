@@ -13,6 +13,7 @@ export interface WithinBudget {
   within: Prepared[];
   /** The definition of each run that is held now. */
   held: string[];
+  held_run_ids: string[];
   exceeded: Exceeded[];
 }
 
@@ -29,7 +30,7 @@ export async function keepWithinBudget(
   prepared: Prepared[],
 ): Promise<WithinBudget> {
   const limited = prepared.filter(({ max_tasks_per_hour }) => max_tasks_per_hour !== null);
-  if (limited.length === 0) return { within: prepared, held: [], exceeded: [] };
+  if (limited.length === 0) return { within: prepared, held: [], held_run_ids: [], exceeded: [] };
   const accounts = await openAccounts(client, dispatchId, limited);
   const fates = new Map(prepared.map((one) => [one.run.run_id, fateOf(accounts, one)]));
   const meeting = (...wanted: (Fate | undefined)[]) =>
@@ -39,8 +40,10 @@ export async function keepWithinBudget(
   };
   const exceeded = meeting('crosses').map(withReason);
   for (const { definition_id, reason } of exceeded) await markExceeded(client, definition_id, reason);
-  const held = await holdDecisions(client, dispatchId, meeting('held').map(withReason));
-  return { within: meeting('within', 'crosses'), held, exceeded };
+  const beyond = meeting('held');
+  const held = await holdDecisions(client, dispatchId, beyond.map(withReason));
+  const held_run_ids = beyond.map(({ run }) => run.run_id);
+  return { within: meeting('within', 'crosses'), held, held_run_ids, exceeded };
 }
 
 interface Accounts {

@@ -41,6 +41,8 @@ export interface ApiDeps extends HealthDeps, TrustRoutesDeps {
   resolvers: Resolvers;
   /** For dry runs: asks the model and keeps nothing of it. */
   rehearseModel: () => AskModel;
+  /** For dry runs of retries: knows the answers on record, and asks nobody. */
+  recallModel: AskModel;
   sinkMode: DecideSinkMode;
   startDispatch: StartDispatch;
   startEmission: StartEmission;

@@ -65,17 +65,25 @@ export interface RehearseDeps {
   resolvers: Resolvers;
   /** Asks the model and keeps nothing of it. Null: instructions are passed over. */
   askModel: AskModel | null;
+  /** Of a retry whose chain has answers: what they were given for. */
+  answered?: { origin_trigger_key: string; context: JsonObject };
 }
 
 export async function rehearseRun(
   input: DecideInput,
-  { resolvers, askModel }: RehearseDeps,
+  { resolvers, askModel, answered }: RehearseDeps,
 ): Promise<DryRun> {
   const { run_id, definition_id } = input.run;
+  const { definition_hash } = input.revision;
   const model = askModel && {
     ask: askModel,
-    run: { run_id, definition_id, origin_trigger_key: `dry-run:${run_id}` },
-    pinned: null,
+    run: {
+      run_id,
+      definition_id,
+      definition_hash,
+      origin_trigger_key: answered?.origin_trigger_key ?? `dry-run:${run_id}`,
+    },
+    pinned: answered?.context ?? null,
     pin: async (context: JsonObject) => context,
   };
   const decided = await decideRun(input, { resolvers, ...(model && { model }) });

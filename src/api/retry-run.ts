@@ -1,4 +1,5 @@
 /** A failed run once more, on the current revision: `POST /api/v1/runs/{run_id}/retry`, real or dry. */
+import type { AskModel } from '../activities/ask-model.ts';
 import type { StartDispatch } from '../bridge/dispatch.ts';
 import { runId } from '../core/ids.ts';
 import { retryTriggerKey } from '../core/trigger.ts';
@@ -6,6 +7,7 @@ import type { ActiveDefinition, AppliedRegistry } from '../definitions/applied-r
 import type { Resolvers } from '../resolvers/registry.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { readEnvelopes } from '../store/events.ts';
+import { findAnsweredContext } from '../store/pinned-contexts.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import {
   findRunningOfChain,
@@ -17,7 +19,7 @@ import {
 } from '../store/runs.ts';
 import { hasUnsentTasks } from '../store/task-spawn-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { type DryRun, factsOf, rehearseRun } from './dry-run.ts';
+import { type DryRun, factsOf, type RehearseDeps, rehearseRun } from './dry-run.ts';
 import { Problem } from './problem.ts';
 import { refuseDisabled } from './start-run.ts';
 import { insertStartingRun, type StartedRun, type StartingRun, startWorkflow } from './started-run.ts';
@@ -26,6 +28,7 @@ export interface RetryDeps {
   pool: Pool;
   registry: AppliedRegistry;
   resolvers: Resolvers;
+  recallModel: AskModel;
   sinkMode: DecideSinkMode;
   startDispatch: StartDispatch;
   logger: Logger;
@@ -74,10 +77,21 @@ export function createRetries(deps: RetryDeps): Retries {
       const run = factsOf({ ...failed, run_id: runId(failed.definition_id, triggerKey) });
       return rehearseRun(
         { revision: definition, event, run, applyFilter: failed.event_uid !== null },
-        { resolvers: deps.resolvers, askModel: null },
+        { resolvers: deps.resolvers, ...(await recalled(deps, failed, definition)) },
       );
     },
   };
+}
+
+/** What its chain has answers for is not asked again, neither really nor dry. */
+async function recalled(
+  { pool, recallModel }: RetryDeps,
+  { definition_id, origin_trigger_key }: StandingRun,
+  { definition, definition_hash }: ActiveDefinition,
+): Promise<Pick<RehearseDeps, 'askModel' | 'answered'>> {
+  const chain = { definition_id, origin_trigger_key, definition_hash };
+  const context = definition.instructions.length > 0 ? await findAnsweredContext(pool, chain) : null;
+  return context ? { askModel: recallModel, answered: { origin_trigger_key, context } } : { askModel: null };
 }
 
 async function findFailed(

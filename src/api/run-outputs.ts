@@ -30,9 +30,14 @@ export const reportRecord = z
   .object({
     sink: z.string(),
     report: jsonObject.describe('The report as declared, everything in it computed'),
-    status: z.enum(['pending', 'filed', 'failed']),
+    status: z
+      .enum(['pending', 'filed', 'failed', 'dropped'])
+      .describe('`dropped`: it is not filed any more, because a retry of the run has reported'),
     attempts: z.int(),
-    error: z.string().nullable().describe('Of the last attempt that failed'),
+    failing_since: timestamp
+      .nullable()
+      .describe('The first attempt that failed; null before that, and when it is filed'),
+    error: z.string().nullable().describe('Of the last attempt that failed, or why it was dropped'),
     filed: jsonObject.nullable().describe('Where it stands: `progress_id`, or `file` and `sha256`'),
     filed_at: timestamp.nullable(),
   })

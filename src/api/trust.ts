@@ -14,6 +14,11 @@ export interface TrustRoutesDeps {
 const evidence = z.object({
   ok: z.boolean(),
   detail: z.string().describe('What was found, or what is missing or disagrees'),
+  needed: z.boolean().describe('False where the revision declares no such report'),
+  unchecked: z
+    .string()
+    .nullable()
+    .describe('Why it could not be looked at again just now: it stands as it was collected'),
 });
 
 const tick = z.object({
@@ -68,10 +73,10 @@ const example: Trust = {
 
 const query = z.strictObject({
   required: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(100)
+    .number('expected a whole number from 1 to 100')
+    .int('expected a whole number from 1 to 100')
+    .min(1, 'expected a whole number from 1 to 100')
+    .max(100, 'expected a whole number from 1 to 100')
     .default(3)
     .describe('How many of the newest ticks in a row have to be clean, 1 to 100'),
 });
@@ -103,7 +108,7 @@ export function trustRoutes({ readTrust }: TrustRoutesDeps): FastifyPluginAsyncZ
 }
 
 function cleanTick(date: string, runId: string): TrustTick {
-  const found = (detail: string) => ({ ok: true, detail });
+  const found = (detail: string) => ({ ok: true, detail, needed: true, unchecked: null });
   return {
     scheduled_for: `${date}T06:00:00Z`,
     state: 'clean',

@@ -35,7 +35,7 @@ export function composeDispatches(fired: readonly FiredPair[], resolvers: Resolv
     const isShared: boolean = decidesAtOnce(definition, resolvers);
     let dispatch: NewDispatch | null = isShared ? shared : null;
     if (!dispatch || dispatch.members.length >= MAX_MEMBERS || sharedBytes + bytes > MAX_BYTES) {
-      dispatch = { dispatch_id: randomUUID(), members: [] };
+      dispatch = { dispatch_id: randomUUID(), members: [], alone: !isShared };
       dispatches.push(dispatch);
       if (isShared) [shared, sharedBytes] = [dispatch, 0];
     }

@@ -85,7 +85,7 @@ export function startReconciler(reconcile: () => Promise<void>, logger: Logger):
 
 async function reconcileOne(deps: ReconcileDeps, dispatch: StaleDispatch): Promise<void> {
   const { dispatch_id, workflow_id, prepared_at } = dispatch;
-  if (prepared_at !== null) return reconcileEmission(deps, dispatch_id);
+  if (prepared_at !== null) return reconcileEmission(deps, dispatch);
   const status = await statusOfDispatch(deps.workflows, dispatch);
   if (status === null) {
     deps.logger.info({ dispatch_id }, 'starting a dispatch that has no workflow');
@@ -94,15 +94,16 @@ async function reconcileOne(deps: ReconcileDeps, dispatch: StaleDispatch): Promi
     return;
   }
   const ended = { of: 'deciding', status, workflow_id: workflow_id ?? dispatch_id } as const;
-  const again = await closeByForce(deps, dispatch_id, ended);
+  const again = await closeByForce(deps, dispatch, ended);
   if (again) await deps.startDispatch(again);
 }
 
-async function reconcileEmission(deps: ReconcileDeps, dispatch_id: string): Promise<void> {
+async function reconcileEmission(deps: ReconcileDeps, dispatch: StaleDispatch): Promise<void> {
+  const { dispatch_id } = dispatch;
   const workflow_id = emissionWorkflowId(dispatch_id);
   const status = await statusOf(deps.workflows, workflow_id);
   if (status !== null)
-    return void (await closeByForce(deps, dispatch_id, { of: 'emission', status, workflow_id }));
+    return void (await closeByForce(deps, dispatch, { of: 'emission', status, workflow_id }));
   deps.logger.info({ dispatch_id }, 'starting an emission that has no workflow');
   await deps.startEmission(dispatch_id);
 }
@@ -142,7 +143,7 @@ async function describe(
  */
 async function closeByForce(
   deps: ReconcileDeps,
-  dispatchId: string,
+  { dispatch_id: dispatchId, alone }: StaleDispatch,
   { of, status, workflow_id }: { of: 'deciding' | 'emission'; status: string; workflow_id: string },
 ): Promise<string | null> {
   const reason = ERROR_OF_STATUS[status];
@@ -154,7 +155,7 @@ async function closeByForce(
     const members = await listMembersWithoutRun(client, dispatchId);
     if (members.length === 0) return { failed, members, again: null };
     const again = randomUUID();
-    await insertDispatch(client, { dispatch_id: again, members });
+    await insertDispatch(client, { dispatch_id: again, members, alone });
     await moveDecisions(client, dispatchId, members, again);
     return { failed, members, again };
   });

@@ -1,6 +1,7 @@
 /** What a run's instructions and reports came to, as whole lines. */
 import type { InstructionItem, ReportItem } from '../clients/activity-core-api-shapes.ts';
 import { parseJson } from '../clients/parse-json.ts';
+import { canonicalJson } from '../core/json.ts';
 import { indent, valueLines } from './details.ts';
 import { printable, printableJson, printableLines } from './printable.ts';
 import { styleOf } from './status-style.ts';
@@ -19,9 +20,10 @@ export function instructionLines(terminal: Terminal, instruction: InstructionIte
 }
 
 /** The output with its members in the order in which the model said them: the database does not keep it. */
-function asSaid({ answers }: InstructionItem): unknown {
-  const said = answers.find(({ accepted }) => accepted)?.answer;
-  return said ? parseJson(said) : undefined;
+function asSaid({ answers, output }: InstructionItem): unknown {
+  const used = canonicalJson(output);
+  const said = answers.flatMap(({ accepted, answer }) => (accepted && answer ? [parseJson(answer)] : []));
+  return said.find((value) => value !== undefined && canonicalJson(value) === used);
 }
 
 function answerLines(terminal: Terminal, one: InstructionItem['answers'][number]): string[] {

@@ -79,4 +79,5 @@ const ADVICE = {
     'use a model, or a server, that enforces `response_format` `json_schema` (LLM_CONNECT_MODEL names the model)',
   truncated: `raise the endpoint's limit of output tokens, or use a model that needs less than ${SMOKE_MAX_TOKENS}`,
   declined: 'use another model: this one declined a harmless request (LLM_CONNECT_MODEL names the model)',
+  oversized: 'use another model: this one does not stop (LLM_CONNECT_MODEL names the model)',
 };

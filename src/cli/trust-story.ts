@@ -36,20 +36,36 @@ export function printTrust(terminal: Terminal, trust: Trust): void {
   else terminal.print('No tick of its schedule is on record yet.');
   const troubled = ticks.filter(({ state }) => state !== 'clean');
   for (const tick of troubled) terminal.print(`\n${troubleLines(terminal, tick).join('\n')}`);
+  const unchecked = uncheckedLines(ticks);
+  if (unchecked.length > 0) terminal.print(`\n${unchecked.join('\n')}`);
   terminal.print(`\n${feedbackLine(trust)}`);
+}
+
+/** Evidence that stands as it was collected: what became of it since, nobody knows. */
+function uncheckedLines(ticks: readonly TrustTick[]): string[] {
+  const lines = ticks.flatMap(({ evidence }) =>
+    PARTS.flatMap(({ title, of }) => {
+      const { unchecked } = of(evidence);
+      return unchecked === null ? [] : `${title} was not looked at again just now: ${printable(unchecked)}`;
+    }),
+  );
+  return [...new Set(lines)];
 }
 
 function columnOf({ title, of }: Part): Column<TrustTick> {
   return {
     title,
     value(tick) {
-      const { ok, detail } = of(tick.evidence);
+      const { ok, detail, needed } = of(tick.evidence);
+      if (!needed) return '—';
       if (ok) return 'ok';
       return isCollected(tick) ? cutTo(printable(detail), SHORT) : '—';
     },
     least: 8,
     style(tick) {
-      if (of(tick.evidence).ok) return 'green';
+      const { ok, needed } = of(tick.evidence);
+      if (!needed) return 'dim';
+      if (ok) return 'green';
       return isCollected(tick) ? 'red' : 'dim';
     },
   };

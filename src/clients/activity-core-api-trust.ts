@@ -13,7 +13,12 @@ export const feedbackSchema = z.looseObject({
   state_hub: text,
 });
 
-const evidenceSchema = z.looseObject({ ok: z.boolean(), detail: text });
+const evidenceSchema = z.looseObject({
+  ok: z.boolean(),
+  detail: text,
+  needed: z.boolean().default(true),
+  unchecked: text.nullable().default(null),
+});
 
 const trustTickSchema = z.looseObject({
   scheduled_for: text,

@@ -31,14 +31,13 @@ export interface CompletionRequest {
 
 /**
  * `answered`   the model said something: not yet checked against the schema
- * `refused`    a status other than 200: nothing came of the request
- * `unreadable` no answer, not all of it, or one that is no chat completion; where it `was_sent`, the model may have worked
- *              all the same
+ * `refused`    a status other than 200
+ * `unreadable` no answer, not all of it, or one that is no chat completion
  */
 export type Completion =
   | ({ kind: 'answered' } & Answer)
   | ({ kind: 'refused'; status: number; retryable: boolean } & LlmConnectFault)
-  | ({ kind: 'unreadable'; status: number | null; retryable: true; was_sent: boolean } & LlmConnectFault);
+  | ({ kind: 'unreadable'; status: number | null; retryable: true } & LlmConnectFault);
 
 /** All texts can be stored. */
 export interface Answer {
@@ -61,6 +60,8 @@ export interface TokenUsage {
 export interface LlmConnectFault {
   /** Says what to do next. */
   message: string;
+  /** The model may have worked, and cost something, all the same. */
+  may_have_worked: boolean;
   /** The answer's text, up to 4 KiB; null without one. */
   answer: string | null;
   /** From `Retry-After`, at most a day; null where there is none. */
@@ -107,29 +108,44 @@ export function createLlmConnectClient({ url, timeoutMs, model }: LlmConnectOpti
         signal: request.signal,
       });
       const latency_ms = Math.round(performance.now() - startedAt);
-      const fault = (message: string): LlmConnectFault => ({
+      const fault = (message: string, may_have_worked: boolean): LlmConnectFault => ({
         message: storableText(message),
+        may_have_worked,
         answer: answer.broken || answer.text === '' ? null : keptText(answer.text),
         retry_after_ms: retryAfter(answer.headers),
         latency_ms,
       });
       const { status } = answer;
       if (answer.broken) {
-        const { wasSent: was_sent, reason } = answer;
-        return { kind: 'unreadable', status, retryable: true, was_sent, ...fault(`llm-connect: ${reason}`) };
+        const worked = status === null || status === 200 ? answer.wasSent : saysLost(status);
+        return {
+          kind: 'unreadable',
+          status,
+          retryable: true,
+          ...fault(`llm-connect: ${answer.reason}`, worked),
+        };
       }
       if (answer.status !== 200) {
         const { advice, retryable } = adviceOn(answer.status, base);
         const message = `llm-connect answered ${answer.status}${advice}`;
-        return { kind: 'refused', status: answer.status, retryable, ...fault(message) };
+        return {
+          kind: 'refused',
+          status: answer.status,
+          retryable,
+          ...fault(message, saysLost(answer.status)),
+        };
       }
       const read = readCompletion(answer);
       if (read.ok) return { kind: 'answered', ...read.value, latency_ms };
       const message = `llm-connect answered 200, and the answer is no chat completion (${read.what}); is LLM_CONNECT_URL right?`;
-      return { kind: 'unreadable', status: 200, retryable: true, was_sent: true, ...fault(message) };
+      // What is longer than anything that is read may be an answer all the same.
+      return { kind: 'unreadable', status: 200, retryable: true, ...fault(message, answer.isCut) };
     },
   };
 }
+
+/** A gateway says that it waited for the model in vain, or lost it. */
+const saysLost = (status: number): boolean => [408, 502, 504].includes(status);
 
 function bodyOf(request: CompletionRequest, model: string | undefined) {
   const { messages, schema, temperature, max_tokens } = request;
@@ -145,10 +161,13 @@ function bodyOf(request: CompletionRequest, model: string | undefined) {
   };
 }
 
+const NOT_SAID = { model: null, usage: null, finish_reason: null };
+
 type Read = { ok: true; value: Omit<Answer, 'latency_ms'> } | { ok: false; what: string };
 
 function readCompletion({ text, isCut }: Exchange & { broken: false }): Read {
-  if (isCut) return { ok: false, what: 'more than 1 MiB' };
+  // A model that does not stop has answered: asked again later, it would only say as much again.
+  if (isCut) return { ok: true, value: { ...NOT_SAID, text: keptText(text), ending: 'oversized' } };
   const json = parseJson(text);
   if (json === undefined) return { ok: false, what: 'it is not JSON' };
   const completion = completionSchema.safeParse(json);

@@ -5,11 +5,11 @@
 import { type ClientRequest, type IncomingMessage, request as requestOverHttp } from 'node:http';
 import { request as requestOverHttps } from 'node:https';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import {
   codeOf,
   type Exchange,
   type ExchangeRequest,
-  isRefusal,
   LONGEST_TIMER_MS,
   MAX_ANSWER_BYTES,
   reasonOfCode,
@@ -27,9 +27,10 @@ export async function longExchange(request: LongExchangeRequest): Promise<Exchan
   const { timeoutMs, signal, setting } = request;
   const timeout = AbortSignal.timeout(Math.min(timeoutMs, LONGEST_TIMER_MS));
   const head: AnswerHead = { status: null, headers: new Headers() };
+  const connection: Connection = { isEstablished: false };
   try {
     const ended = signal ? AbortSignal.any([timeout, signal]) : timeout;
-    const { text, isCut } = await ask(request, head, ended);
+    const { text, isCut } = await ask(request, head, { connection, signal: ended });
     return { broken: false, status: head.status ?? 0, headers: head.headers, text, isCut };
   } catch (error) {
     // A URL that is none, or of another protocol, has a code too.
@@ -37,8 +38,13 @@ export async function longExchange(request: LongExchangeRequest): Promise<Exchan
     let reason = reasonOfCode(code, setting) ?? `the request cannot be made; is ${setting} right?`;
     if (timeout.aborted) reason = `no answer within ${timeoutMs / 1000} s`;
     else if (signal?.aborted) reason = 'the request was given up';
-    return { broken: true, ...head, reason, wasSent: code !== '' && !isRefusal(code) };
+    return { broken: true, ...head, reason, wasSent: connection.isEstablished };
   }
+}
+
+interface Connection {
+  /** With TLS: when that is agreed on. Before, nothing of the request has left. */
+  isEstablished: boolean;
 }
 
 interface AnswerHead {
@@ -49,13 +55,13 @@ interface AnswerHead {
 async function ask(
   { url, method, headers, body }: LongExchangeRequest,
   head: AnswerHead,
-  signal: AbortSignal,
+  { connection, signal }: { connection: Connection; signal: AbortSignal },
 ): Promise<{ text: string; isCut: boolean }> {
   const target = withoutUserinfo(url);
   const send = target.protocol === 'https:' ? requestOverHttps : requestOverHttp;
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
   const sent = send(target, { method, headers: { ...headers, ...length }, agent: false, signal });
-  sent.on('socket', (socket) => watchConnection(socket, sent));
+  sent.on('socket', (socket) => watchConnection(socket, sent, connection));
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     // An answer that is no answer, like an upgrade nobody asked for, ends in a `close` alone.
     const closed = () =>
@@ -77,12 +83,15 @@ async function ask(
 }
 
 /** A host that swallows everything is told of soon, and not when the answer is due. */
-function watchConnection(socket: Socket, sent: ClientRequest): void {
+function watchConnection(socket: Socket, sent: ClientRequest, connection: Connection): void {
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
   const tooLate = Object.assign(new Error('no connection'), { code: 'UND_ERR_CONNECT_TIMEOUT' });
   const timer = setTimeout(() => sent.destroy(tooLate), CONNECT_TIMEOUT_MS);
   const stop = () => clearTimeout(timer);
-  socket.once('connect', stop).once('close', stop);
+  socket.once('close', stop).once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
+    stop();
+    connection.isEstablished = true;
+  });
 }
 
 function headersOf({ headersDistinct }: IncomingMessage): Headers {

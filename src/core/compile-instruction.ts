@@ -1,7 +1,6 @@
 /** An instruction's prompt and task templates, checked against the types of what they read. */
 import { type CompiledList, compileList } from './compile-at.ts';
 import type { Definition, Instruction } from './definition.ts';
-import { contentSha256 } from './document.ts';
 import type { Scope } from './expression.ts';
 import { type CelType, typeOfSchema } from './expression-types.ts';
 import type { JsonObject } from './json.ts';
@@ -17,8 +16,6 @@ export interface CompiledInstruction {
   max_tokens: number;
   /** Its members in the order of `required`: that is the order in which a model fills them in. */
   output_schema: JsonObject;
-  /** SHA-256 in hex of what decides the answer: prompt as written, schema, temperature, max_tokens. */
-  instruction_hash: string;
   prompt: CompiledPrompt;
   /** What lists of tasks are compiled in: with `output`. */
   scope: Scope;
@@ -84,12 +81,6 @@ function compileInstruction(
     temperature,
     max_tokens,
     output_schema: inDeclaredOrder(output_schema),
-    instruction_hash: contentSha256({
-      prompt: instruction.prompt,
-      output_schema,
-      temperature: temperature ?? null,
-      max_tokens,
-    }),
     prompt,
     scope: ofOutput,
     tasks: tasks.filter((task) => task !== null),

@@ -11,8 +11,8 @@ export type { Violation };
 export const MAX_OUTPUT_BYTES = 256 * 1024;
 export const MAX_OUTPUT_DEPTH = 64;
 
-/** `truncated`: cut off at the limit of tokens. `declined`: the model, or a filter before it, would not answer. */
-export type AnswerEnding = 'complete' | 'truncated' | 'declined';
+/** `truncated`: cut off at the limit of tokens. `declined`: the model, or a filter before it, would not answer. `oversized`: not all of it was read. */
+export type AnswerEnding = 'complete' | 'truncated' | 'declined' | 'oversized';
 
 /** `pointer`: JSON Pointer from the answer; empty for all of it. */
 export type CheckedOutput = { ok: true; value: Json } | { ok: false; violations: Violation[] };
@@ -25,6 +25,7 @@ export interface ChatMessage {
   content: string;
 }
 
+const CUT_OFF = 'was cut off at the limit of tokens; expected a shorter answer that is complete';
 const MAX_COMPILED = 64;
 const LONGEST_POINTER = 500;
 const LONGEST_REPEATED = 32_768;
@@ -48,6 +49,8 @@ export function createOutputCheck(): OutputCheck {
 
   return (schema, text, ending = 'complete') => {
     if (ending === 'declined') return refused('is a refusal to answer; expected an answer by the schema');
+    if (ending === 'oversized')
+      return refused(`has more than 1 MiB; expected at most ${MAX_OUTPUT_BYTES} bytes`);
     const parsed = parse(text, ending);
     if (!parsed.ok) return parsed;
     const violations = validatorOf(schema)(parsed.value).map(({ pointer, message }) => ({
@@ -83,12 +86,14 @@ function parse(text: string, ending: AnswerEnding): CheckedOutput {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     if (ending === 'truncated') {
-      return refused('was cut off at the limit of tokens; expected a shorter answer that is complete');
+      return refused(CUT_OFF);
     }
     return refused(
       text.trim() === '' ? 'is empty; expected JSON' : 'is not JSON; expected JSON and nothing else',
     );
   }
+  // An object or a list that was parsed has its end; of a number or a word nobody can tell.
+  if (ending === 'truncated' && (typeof value !== 'object' || value === null)) return refused(CUT_OFF);
   if (nestingDepth(value) > MAX_OUTPUT_DEPTH) {
     return refused(`is nested more than ${MAX_OUTPUT_DEPTH} levels deep`);
   }

@@ -5,7 +5,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, mkdir, open, readdir, realpath, rm } from 'node:fs/promises';
+import { link, mkdir, open, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type NoteOwner, noteOwner } from './note.ts';
 import { errorCode, reportErrorOf } from './note-file-error.ts';
@@ -23,7 +23,7 @@ export const MAX_SAME_NAME = 1000;
 const MAX_READ_BYTES = 1024 * 1024;
 /** Front matter of ours has less than this. */
 const MAX_HEAD_BYTES = 64 * 1024;
-const NOTE_FILE = /^[A-Za-z0-9_][A-Za-z0-9._-]*\.md$/;
+const NOTE_FILE = /^[\p{L}\p{N}\p{M}_][\p{L}\p{N}\p{M}._-]*\.md$/u;
 
 /**
  * The name of the file. One that has this owner already is left as it is, also where a person edited it since.
@@ -57,6 +57,15 @@ export async function readNote(
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     return { run_id: noteOwner(bytes).run_id, sha256 };
   } catch (error) {
+    throw reportErrorOf(error, dir);
+  }
+}
+
+export async function hasNotesFolder(dir: string): Promise<boolean> {
+  try {
+    return (await stat(dir)).isDirectory();
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
     throw reportErrorOf(error, dir);
   }
 }

@@ -13,20 +13,32 @@ export interface NoteOwner {
   report: number | null;
 }
 
-const LONGEST_NAME = 120;
+/** In bytes: file systems take 255, and a number may come after it. */
+const LONGEST_NAME = 200;
+const LONGEST_COMPUTED = 64 * 1024;
 const MAX_BODY_BYTES = 256 * 1024;
 const FRONT_MATTER = /^\ufeff?---[ \t]*\r?\n([\s\S]*?)\r?\n---[ \t]*(?:\r?\n|$)/;
 
-/** What is computed is data, never a path: letters, digits and `._-` stay, everything else is a dash. Null where nothing stays. */
+/**
+ * What is computed is data, never a path: letters and digits of any script and `._-` stay, everything else is a dash; `.md` at
+ * its end goes, since it is added. Null where nothing stays.
+ */
 export function noteName(computed: string): string | null {
   const name = computed
-    .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
+    .slice(0, LONGEST_COMPUTED)
+    .normalize('NFC')
+    .replaceAll(/[^\p{L}\p{N}\p{M}._-]+/gu, '-')
     .replaceAll(/-{2,}/g, '-')
     .replaceAll(/\.{2,}/g, '.')
-    .replace(/^[.-]+/, '')
-    .slice(0, LONGEST_NAME)
-    .replace(/[.-]+$/, '');
-  return name || null;
+    .replace(/(\.md)+$/i, '')
+    .replace(/^[.-]+/, '');
+  return firstBytes(name, LONGEST_NAME).replace(/[.-]+$/, '') || null;
+}
+
+/** Never half of a character. */
+function firstBytes(text: string, most: number): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(most));
+  return text.slice(0, read);
 }
 
 /** Front matter, then the body: Markdown, at most 256 KiB of it. */

@@ -8,7 +8,7 @@ import { MAX_SAME_NAME, putNote } from './note-file.ts';
 import { outputsInMarkdown } from './note-markdown.ts';
 import { ReportError, type ReportShape, type ReportSink, type ReportText } from './report-sink.ts';
 
-export { readNote } from './note-file.ts';
+export { hasNotesFolder, readNote } from './note-file.ts';
 
 const SINK = 'working-memory';
 const NAME_RULE = 'a name with a letter, a digit or _ in it';

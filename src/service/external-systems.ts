@@ -26,6 +26,8 @@ export interface ExternalSystems {
   askModel: AskModel;
   /** For dry runs: keeps nothing of what it asks. */
   rehearseModel: () => AskModel;
+  /** For dry runs of retries: knows the answers on record, and asks nobody. */
+  recallModel: AskModel;
 }
 
 /** `own`: what is ours, for the source that looks at it. */
@@ -70,6 +72,12 @@ export function createExternalSystems(
     reportSinks: createReportSinks({ stateHub, workingMemoryDir: config.WORKING_MEMORY_DIR }),
     askModel: createAskModel({ ...model, journal: createCallJournal(own.pool) }),
     rehearseModel: () => createAskModel({ ...model, journal: createMemoryCallJournal() }),
+    recallModel: createAskModel({
+      ...model,
+      llmConnect: null,
+      whyNobody: 'no answer is on record, and a dry run of a retry asks nobody',
+      journal: createCallJournal(own.pool),
+    }),
     issueCore,
     sink: config.ISSUE_SINK_TYPE === 'issue-core' && issueCore ? issueCore : createNullSink(),
   };

@@ -144,6 +144,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     registry,
     resolvers,
     rehearseModel: external.rehearseModel,
+    recallModel: external.recallModel,
     readTrust,
     sinkMode,
     startDispatch,

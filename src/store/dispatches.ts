@@ -14,6 +14,8 @@ export interface NewDispatch {
   members: DispatchMember[];
   /** The reconciler is to start it at its next pass. */
   due?: boolean;
+  /** Its one run may wait for somebody else: back-pressure passes it over. */
+  alone?: boolean;
   /** Its runs are decided; only their specs are to be sent. */
   prepared?: boolean;
   /** Of a workflow that a schedule started; every other one has the dispatch's id. */
@@ -35,8 +37,8 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
   const { members } = dispatch;
   await db.query(
     `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, checked_at,
-                             workflow_id, first_workflow_run_id, prepared_at)
-     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN 'epoch' ELSE now() END, $7, $8, CASE WHEN $9 THEN now() END)`,
+                             workflow_id, first_workflow_run_id, prepared_at, alone)
+     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN 'epoch' ELSE now() END, $7, $8, CASE WHEN $9 THEN now() END, $10)`,
     [
       dispatch.dispatch_id,
       members.map((member) => member.run_id),
@@ -47,25 +49,27 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
       dispatch.workflow_id ?? null,
       dispatch.first_workflow_run_id ?? null,
       dispatch.prepared ?? false,
+      dispatch.alone ?? false,
     ],
   );
 }
 
 /** Many at once. Those that are never started are looked at by the reconciler in this order. */
 export async function insertDispatches(db: Queryable, dispatches: NewDispatch[]): Promise<void> {
-  const rows = dispatches.map(({ dispatch_id, members, due = false }) => ({
+  const rows = dispatches.map(({ dispatch_id, members, due = false, alone = false }) => ({
     dispatch_id,
     due,
+    alone,
     run_ids: members.map((member) => member.run_id),
     definition_ids: members.map((member) => member.definition_id),
     definition_hashes: members.map((member) => member.definition_hash),
     event_uids: members.map((member) => member.event_uid),
   }));
   await db.query(
-    `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, checked_at)
-     SELECT dispatch_id, run_ids, definition_ids, definition_hashes, event_uids,
+    `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, alone, checked_at)
+     SELECT dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, alone,
             CASE WHEN due THEN 'epoch' ELSE clock_timestamp() END
-       FROM jsonb_to_recordset($1) AS t (dispatch_id uuid, due boolean, run_ids uuid[], definition_ids text[],
+       FROM jsonb_to_recordset($1) AS t (dispatch_id uuid, due boolean, alone boolean, run_ids uuid[], definition_ids text[],
                                         definition_hashes text[], event_uids uuid[])`,
     [JSON.stringify(rows)],
   );
@@ -168,11 +172,11 @@ export async function touchEmission(
   return rows[0] ?? null;
 }
 
-/** Of events. A backfill or a run by hand does not hold up what comes from NATS, nor does a slow issue-core. */
+/** Of events. A backfill or a run by hand does not hold up what comes from NATS, nor does a slow issue-core, source or model. */
 export async function countOpenDispatches(db: Queryable): Promise<number> {
   const { rows } = await db.query(
     `SELECT count(*) AS n FROM dispatches
-      WHERE closed_at IS NULL AND prepared_at IS NULL AND event_uids[1] IS NOT NULL`,
+      WHERE closed_at IS NULL AND prepared_at IS NULL AND event_uids[1] IS NOT NULL AND NOT alone`,
   );
   return rows[0].n;
 }
@@ -192,6 +196,7 @@ export interface StaleDispatch {
   workflow_id: string | null;
   first_workflow_run_id: string | null;
   prepared_at: string | null;
+  alone: boolean;
 }
 
 /**
@@ -208,7 +213,7 @@ export async function leaseStaleDispatches(
        SELECT dispatch_id FROM dispatches
         WHERE closed_at IS NULL AND (prepared_at IS NOT NULL) = $3 AND checked_at < now() - make_interval(secs => $1)
         ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING dispatch_id, workflow_id, first_workflow_run_id, prepared_at`,
+     RETURNING dispatch_id, workflow_id, first_workflow_run_id, prepared_at, alone`,
     [idleSeconds, limit, of === 'emission'],
   );
   return rows;

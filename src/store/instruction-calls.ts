@@ -15,7 +15,7 @@ export interface Chain {
 export interface Question extends Chain {
   run_id: string;
   instruction_id: string;
-  instruction_hash: string;
+  definition_hash: string;
 }
 
 /** `refused`: the answer does not fit the schema. `failed`: there is no answer. */
@@ -63,8 +63,8 @@ export interface InstructionCall extends CallResult {
   outcome: CallOutcome | null;
 }
 
-/** `used`: the calls of the chain that count. */
-export type Begun = { ok: true; call_id: number } | { ok: false; used: number };
+/** `used`: the calls of the chain that count. `last_fault`: why the newest call of the chain has no answer; null where it has. */
+export type Begun = { ok: true; call_id: number } | { ok: false; used: number; last_fault: string | null };
 
 const COLUMNS = `call_id, run_id, prompt_hash, asked_at, ended_at, outcome, answer, violations, fault, model, finish_reason,
   prompt_tokens, completion_tokens, latency_ms`;
@@ -75,7 +75,7 @@ export async function insertCall(
   question: Question,
   { prompt_hash, maxCalls }: { prompt_hash: string; maxCalls: number },
 ): Promise<Begun> {
-  const { definition_id, origin_trigger_key, run_id, instruction_id, instruction_hash } = question;
+  const { definition_id, origin_trigger_key, run_id, instruction_id, definition_hash } = question;
   return transaction(pool, async (client) => {
     await lockCalls(client, question);
     // A statement of its own: it sees what those committed who held the lock before.
@@ -84,14 +84,17 @@ export async function insertCall(
          SELECT count(*) AS used FROM instruction_calls
           WHERE definition_id = $1 AND origin_trigger_key = $2 AND counts),
        begun AS (
-         INSERT INTO instruction_calls (definition_id, origin_trigger_key, run_id, instruction_id, instruction_hash, prompt_hash)
+         INSERT INTO instruction_calls (definition_id, origin_trigger_key, run_id, instruction_id, definition_hash, prompt_hash)
          SELECT $1, $2, $3::uuid, $4, $5, $6 FROM budget WHERE used < $7
          RETURNING call_id)
-       SELECT used, (SELECT call_id FROM begun) AS call_id FROM budget`,
-      [definition_id, origin_trigger_key, run_id, instruction_id, instruction_hash, prompt_hash, maxCalls],
+       SELECT used, (SELECT call_id FROM begun) AS call_id,
+              (SELECT fault FROM instruction_calls WHERE definition_id = $1 AND origin_trigger_key = $2
+                ORDER BY call_id DESC LIMIT 1) AS last_fault
+         FROM budget`,
+      [definition_id, origin_trigger_key, run_id, instruction_id, definition_hash, prompt_hash, maxCalls],
     );
-    const [{ used, call_id }] = rows;
-    return call_id === null ? { ok: false, used } : { ok: true, call_id };
+    const [{ used, call_id, last_fault }] = rows;
+    return call_id === null ? { ok: false, used, last_fault } : { ok: true, call_id };
   });
 }
 
@@ -135,13 +138,13 @@ export async function endCall(
 
 /** The chain's accepted answers to this very instruction; first the one that was accepted first. */
 export async function listAcceptedCalls(db: Queryable, question: Question): Promise<InstructionCall[]> {
-  const { definition_id, origin_trigger_key, instruction_id, instruction_hash } = question;
+  const { definition_id, origin_trigger_key, instruction_id, definition_hash } = question;
   const { rows } = await db.query(
     `SELECT ${COLUMNS} FROM instruction_calls
-      WHERE definition_id = $1 AND origin_trigger_key = $2 AND instruction_id = $3 AND instruction_hash = $4
+      WHERE definition_id = $1 AND origin_trigger_key = $2 AND instruction_id = $3 AND definition_hash = $4
         AND outcome = 'accepted'
       ORDER BY ended_at, call_id`,
-    [definition_id, origin_trigger_key, instruction_id, instruction_hash],
+    [definition_id, origin_trigger_key, instruction_id, definition_hash],
   );
   return rows;
 }

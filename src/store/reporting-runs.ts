@@ -4,6 +4,9 @@ import type { JsonObject } from '../core/json.ts';
 import type { ReportRecord } from '../core/report.ts';
 import type { Queryable } from './pool.ts';
 
+/** In JSON, PostgreSQL would write a time in UTC with `+00:00` at its end. */
+const NOW = `to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
 export interface ReportingRun {
   run_id: string;
   definition_id: string;
@@ -16,7 +19,6 @@ export interface ReportingRun {
   /** By instruction id. */
   outputs: JsonObject;
   reports: ReportRecord[];
-  reporting_since: string;
   /** PostgreSQL's clock. */
   now: string;
 }
@@ -35,7 +37,7 @@ export async function listReportingRuns(db: Queryable, dispatchId: string): Prom
     `SELECT run_id, definition_id, definition_hash, scheduled_for, workflow_id, review_required, started_at, task_count,
             (SELECT coalesce(jsonb_object_agg(one->>'instruction_id', one->'output'), '{}')
                FROM jsonb_array_elements(instructions) AS one) AS outputs,
-            reports, reporting_since, now() AS now
+            reports, now() AS now
        FROM activity_runs
       WHERE dispatch_id = $1 AND status = 'running' AND reporting_since IS NOT NULL ORDER BY run_id`,
     [dispatchId],
@@ -43,18 +45,24 @@ export async function listReportingRuns(db: Queryable, dispatchId: string): Prom
   return rows;
 }
 
-/** What became of a report that was pending; the time of the filing is PostgreSQL's. What another attempt has written stays. */
+/** What became of one attempt to file a report. The times are PostgreSQL's. */
+export type TriedReport = Omit<ReportRecord, 'filed_at' | 'failing_since'>;
+
+/** What another attempt has written stays, but for a failure, which gives way to what was filed after all. */
 export async function writeReport(
   db: Queryable,
   runId: string,
   position: number,
-  record: Omit<ReportRecord, 'filed_at'>,
+  record: TriedReport,
 ): Promise<void> {
   await db.query(
     `UPDATE activity_runs
-        SET reports = jsonb_set(reports, ARRAY[$2::text],
-                                $3::jsonb || jsonb_build_object('filed_at', CASE WHEN $4 THEN clock_timestamp() END))
-      WHERE run_id = $1 AND status = 'running' AND reports #>> ARRAY[$2::text, 'status'] = 'pending'`,
+        SET reports = jsonb_set(reports, ARRAY[$2::text], $3::jsonb || jsonb_build_object(
+              'filed_at', CASE WHEN $4 THEN ${NOW} END,
+              'failing_since', CASE WHEN NOT $4 THEN coalesce(reports #>> ARRAY[$2::text, 'failing_since'], ${NOW}) END))
+      WHERE run_id = $1 AND status = 'running'
+        AND (reports #>> ARRAY[$2::text, 'status'] = 'pending'
+             OR ($4 AND reports #>> ARRAY[$2::text, 'status'] = 'failed'))`,
     [runId, position, JSON.stringify(record), record.status === 'filed'],
   );
 }

@@ -173,11 +173,14 @@ export async function finishRun(db: Queryable, result: DecidedRun): Promise<bool
   return rowCount === 1;
 }
 
-/** Fails what a closed workflow left `running`. Returns the definition of each. */
+/** Fails what a closed workflow left `running`, and unpins its contexts. Returns the definition of each. */
 export async function failRunningRuns(db: Queryable, dispatchId: string, error: RunError): Promise<string[]> {
   const { rows } = await db.query(
-    `UPDATE activity_runs SET status = 'failed', error = $2, finished_at = now()
-      WHERE dispatch_id = $1 AND status = 'running' RETURNING definition_id`,
+    `WITH failed AS (
+       UPDATE activity_runs SET status = 'failed', error = $2, finished_at = now()
+        WHERE dispatch_id = $1 AND status = 'running' RETURNING run_id, definition_id),
+     unpinned AS (DELETE FROM pinned_contexts USING failed WHERE pinned_contexts.run_id = failed.run_id)
+     SELECT definition_id FROM failed`,
     [dispatchId, JSON.stringify(error)],
   );
   return rows.map((row) => row.definition_id);
@@ -258,17 +261,30 @@ export async function findRunningOfChain(
   return rows[0]?.run_id ?? null;
 }
 
-/** Runs that are over, and whose pending specs are to be sent after all. Whoever calls this holds the locks of their chains. */
+/** Why a report is not filed any more. */
+const DROPPED = { status: 'dropped', error: 'a retry of this run has reported' };
+
+/**
+ * Runs that are over, and whose pending specs are to be sent after all; where a retry of the chain has done the rest, their
+ * pending reports are dropped. Whoever calls this holds the locks of their chains.
+ */
 export async function reopenRuns(
   db: Queryable,
   runIds: readonly string[],
   dispatchId: string,
 ): Promise<void> {
   await db.query(
-    `UPDATE activity_runs
+    `UPDATE activity_runs AS r
         SET status = 'running', sink_mode = 'live', sink_reason = NULL, error = NULL, finished_at = NULL, dispatch_id = $2,
-            reporting_since = NULL
+            reporting_since = NULL,
+            reports = CASE WHEN EXISTS (SELECT 1 FROM activity_runs o
+                                         WHERE o.definition_id = r.definition_id AND o.retry_of IS NOT NULL
+                                           AND o.origin_trigger_key = r.origin_trigger_key AND o.status = 'completed')
+                           THEN (SELECT coalesce(jsonb_agg(CASE WHEN one->>'status' = 'pending' THEN one || $3 ELSE one END
+                                                           ORDER BY position), '[]')
+                                   FROM jsonb_array_elements(r.reports) WITH ORDINALITY AS t (one, position))
+                           ELSE r.reports END
       WHERE run_id = ANY ($1) AND status <> 'running'`,
-    [runIds, dispatchId],
+    [runIds, dispatchId, JSON.stringify(DROPPED)],
   );
 }

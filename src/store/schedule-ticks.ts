@@ -100,6 +100,7 @@ export function listTicks(db: Queryable, filter: TickFilter, request: PageReques
 
 /** Also one that may still start; with its run, and what was found out about that. */
 export interface TickFacts {
+  definition_id: string;
   scheduled_for: string;
   deadline: string;
   outcome: TickOutcome | null;
@@ -121,11 +122,12 @@ export async function listNewestTicks(
   { now, closed }: { now: string; closed: number },
 ): Promise<TickFacts[]> {
   const { rows } = await db.query(
-    `SELECT t.scheduled_for, t.deadline, t.outcome, t.reason, t.run_id,
+    `SELECT t.definition_id, t.scheduled_for, t.deadline, t.outcome, t.reason, t.run_id,
             r.status, r.finished_at, e.evidence, e.evidence_hash, e.collected_at
        FROM schedule_ticks t
        LEFT JOIN activity_runs r ON r.run_id = t.run_id
        LEFT JOIN tick_evidence e ON e.definition_id = t.definition_id AND e.scheduled_for = t.scheduled_for
+                                AND e.run_id = t.run_id
       WHERE t.definition_id = $1
         AND t.scheduled_for >= coalesce(
           (SELECT min(scheduled_for) FROM (

@@ -13,10 +13,17 @@ export interface ScheduleRow {
   recorded_until: string;
   /** Why it is paused where somebody did that in Temporal, as seen last. */
   paused_by_hand: string | null;
+  /** Since when it is enabled and has this timetable. */
+  in_force_since: string;
 }
 
+/** What is written of it; the rest comes of that. */
+export type AppliedSchedule = Omit<ScheduleRow, 'paused_by_hand' | 'in_force_since'>;
+
 const APPLIED = 'definition_id, definition_hash, schedule, enabled, described, recorded_until';
-const COLUMNS = `${APPLIED}, paused_by_hand`;
+const COLUMNS = `${APPLIED}, paused_by_hand, in_force_since`;
+/** What of `trigger.schedule` says how late or how many, and not when. */
+const POLICIES = "'{overlap,catchup_window,jitter}'::text[]";
 
 export async function listSchedules(db: Queryable): Promise<ScheduleRow[]> {
   const { rows } = await db.query(`SELECT ${COLUMNS} FROM schedules ORDER BY definition_id`);
@@ -48,11 +55,13 @@ export async function tryLockSchedule(db: Queryable, definitionId: string): Prom
   return rows[0] ?? null;
 }
 
-export async function upsertSchedule(db: Queryable, row: Omit<ScheduleRow, 'paused_by_hand'>): Promise<void> {
+export async function upsertSchedule(db: Queryable, row: AppliedSchedule): Promise<void> {
   await db.query(
-    `INSERT INTO schedules (${APPLIED}) VALUES ($1, $2, $3, $4, $5, $6)
+    `INSERT INTO schedules AS s (${APPLIED}) VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (definition_id) DO UPDATE
-       SET definition_hash = $2, schedule = $3, enabled = $4, described = $5, recorded_until = $6, applied_at = now()`,
+       SET definition_hash = $2, schedule = $3, enabled = $4, described = $5, recorded_until = $6, applied_at = now(),
+           in_force_since = CASE WHEN s.enabled = $4 AND s.schedule - ${POLICIES} = EXCLUDED.schedule - ${POLICIES}
+                                 THEN s.in_force_since ELSE clock_timestamp() END`,
     [
       row.definition_id,
       row.definition_hash,

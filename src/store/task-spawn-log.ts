@@ -26,9 +26,11 @@ export interface Task extends NewTask {
   emitted_at: string | null;
 }
 
+const ANEW = "t.status IN ('failed', 'audited')";
+
 /**
- * A key that is there belongs to an earlier run of the chain: the row moves to the retry, and only a failed one is rendered
- * anew. One that was posted keeps its bytes, and how often nobody read an answer.
+ * A key that is there belongs to an earlier run of the chain: the row moves to the retry, and only one that failed, or was
+ * never to be sent, is rendered anew. One that was posted keeps its bytes, and how often nobody read an answer.
  */
 export async function insertTasks(db: Queryable, tasks: NewTask[]): Promise<void> {
   await db.query(
@@ -39,12 +41,13 @@ export async function insertTasks(db: Queryable, tasks: NewTask[]): Promise<void
                                         dedupe_key text, status text, review_required boolean)
      ON CONFLICT (idempotency_key) DO UPDATE SET
        run_id     = EXCLUDED.run_id,
-       spec       = CASE WHEN t.status = 'failed' THEN EXCLUDED.spec ELSE t.spec END,
-       dedupe_key = CASE WHEN t.status = 'failed' THEN EXCLUDED.dedupe_key ELSE t.dedupe_key END,
-       request    = CASE WHEN t.status = 'failed' THEN NULL ELSE t.request END,
-       duplicate_of = CASE WHEN t.status = 'failed' THEN NULL ELSE t.duplicate_of END,
+       spec       = CASE WHEN ${ANEW} THEN EXCLUDED.spec ELSE t.spec END,
+       dedupe_key = CASE WHEN ${ANEW} THEN EXCLUDED.dedupe_key ELSE t.dedupe_key END,
+       request    = CASE WHEN ${ANEW} THEN NULL ELSE t.request END,
+       duplicate_of = CASE WHEN ${ANEW} THEN NULL ELSE t.duplicate_of END,
+       review_required = CASE WHEN ${ANEW} THEN EXCLUDED.review_required ELSE t.review_required END,
        not_before = NULL,
-       status     = CASE WHEN t.status = 'failed' THEN EXCLUDED.status ELSE t.status END`,
+       status     = CASE WHEN ${ANEW} THEN EXCLUDED.status ELSE t.status END`,
     [JSON.stringify(tasks)],
   );
 }

@@ -1,5 +1,6 @@
 /** `tick_evidence`: what was found out about a tick's run after it had ended. What was stored first stays. */
 import type { RunError } from '../core/decision.ts';
+import { contentSha256 } from '../core/document.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ReportRecord } from '../core/report.ts';
 import type { Queryable } from './pool.ts';
@@ -13,6 +14,8 @@ export interface EvidenceItem {
   detail: string;
   /** What was found, with hashes: Temporal's history is gone after its retention. */
   facts: JsonObject;
+  /** Why it could not be looked at again when somebody asked; what is stored has none. */
+  unchecked?: string;
 }
 
 export type Evidence = Record<EvidenceName, EvidenceItem>;
@@ -22,8 +25,18 @@ export interface TickEvidence {
   scheduled_for: string;
   run_id: string;
   evidence: Evidence;
-  /** SHA-256 of the evidence's canonical JSON. */
   evidence_hash: string;
+}
+
+/** SHA-256 of what was found and of which tick's run: a row that is copied to another tick is found out. */
+export function evidenceHash({
+  definition_id,
+  scheduled_for,
+  run_id,
+  evidence,
+}: Omit<TickEvidence, 'evidence_hash'>): string {
+  const time = new Date(scheduled_for).toISOString();
+  return contentSha256({ definition_id, scheduled_for: time, run_id, evidence });
 }
 
 /** False where some is stored already. */

@@ -7,6 +7,7 @@
  *   clean     all of its evidence is there and agrees; dirty: some is not. missed: nothing ran. pending: not known yet
  *   counted   a tick that is not pending
  */
+import type { JsonObject } from '../core/json.ts';
 import type { EvidenceName } from '../store/tick-evidence.ts';
 
 export type { Evidence, EvidenceItem, EvidenceName } from '../store/tick-evidence.ts';
@@ -20,11 +21,32 @@ export const EVIDENCE_NAMES: readonly EvidenceName[] = [
 
 export type TickState = 'clean' | 'dirty' | 'missed' | 'pending';
 
+/** What was filed is not to be seen where it should be: it may show up yet. Its message is the evidence's detail. */
+export class NotSeenYet extends Error {
+  override name = 'NotSeenYet';
+  readonly facts: JsonObject;
+
+  constructor(detail: string, facts: JsonObject) {
+    super(detail);
+    this.facts = facts;
+  }
+}
+
+export interface ShownEvidence {
+  ok: boolean;
+  /** What was found, or what is missing or disagrees. */
+  detail: string;
+  /** False where the revision declares no such report: there is nothing to look for. */
+  needed: boolean;
+  /** Why it could not be looked at again just now; null where it was, or where nothing can be looked at again. */
+  unchecked: string | null;
+}
+
 export interface TrustTick {
   scheduled_for: string;
   state: TickState;
   run_id: string | null;
-  evidence: Record<EvidenceName, { ok: boolean; detail: string }>;
+  evidence: Record<EvidenceName, ShownEvidence>;
   collected_at: string | null;
   evidence_hash: string | null;
   /** Why it is in that state; null where it is clean. */

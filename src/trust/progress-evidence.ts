@@ -12,11 +12,17 @@ import {
   REVISION_UNKNOWN,
   whyNotFiled,
 } from './declared-reports.ts';
-import type { EvidenceItem } from './evidence.ts';
+import { type EvidenceItem, NotSeenYet } from './evidence.ts';
 
 const SINK = 'state-hub-progress';
 /** State Hub's clock may be behind Temporal's. */
-const CLOCK_SKEW_MS = 60_000;
+const CLOCK_SKEW_MS = 3_600_000;
+
+const NOTHING_FILED: EvidenceItem = {
+  ok: false,
+  detail: 'the run ended before it filed any report',
+  facts: { declared: true, entries: [] },
+};
 
 const factsSchema = z.object({
   entries: z.array(z.object({ event_type: z.string(), progress_id: z.string(), content_hash: z.string() })),
@@ -37,7 +43,7 @@ export const progressSince = (scheduledFor: string): string =>
 export const progressHash = ({ event_type, summary, detail }: HubProgress): string =>
   contentSha256({ event_type, summary, detail });
 
-/** @throws StateHubError */
+/** @throws StateHubError; NotSeenYet where State Hub does not list what it has taken */
 export async function progressEvidence(
   { scheduled_for, run }: TickRun,
   revision: Definition | null,
@@ -46,11 +52,14 @@ export async function progressEvidence(
   if (!revision) return REVISION_UNKNOWN;
   const reports = declaredReports(revision, run.reports, SINK);
   if (reports.length === 0) return NOT_DECLARED;
+  // State Hub need not be asked, which may be what is down.
+  if (reports.every(({ record }) => record === null)) return NOTHING_FILED;
   if (!stateHub)
     return { ok: false, detail: 'STATE_HUB_URL is not set', facts: { declared: true, entries: [] } };
   const listings = new Map<string, Listing<HubProgress>>();
   const entries: ProgressEntry[] = [];
   const faults: string[] = [];
+  let isUnseen = false;
   for (const report of reports) {
     const event_type = String(report.declared.event_type);
     const listing =
@@ -63,9 +72,12 @@ export async function progressEvidence(
       ? (whyNotFiled(report) ?? disagreement(found, report, run))
       : whyNotThere(event_type, listing, report, run);
     if (fault !== null) faults.push(fault);
+    isUnseen ||= !found && whyNotFiled(report) === null;
   }
   const detail = faults.join('; ') || entries.map(({ progress_id }) => `progress ${progress_id}`).join(', ');
-  return { ok: faults.length === 0, detail, facts: { declared: true, entries } };
+  const facts = { declared: true, entries };
+  if (isUnseen) throw new NotSeenYet(detail, facts);
+  return { ok: faults.length === 0, detail, facts };
 }
 
 /** Its own where State Hub said under which id it was filed; else whichever names the run. */

@@ -30,9 +30,8 @@ export function createReadTrust(deps: ReadTrustDeps): ReadTrust {
       return readKnown(client, definitionId, counted);
     });
     if (!known) return null;
-    const { obstacle, now, feedback } = known;
     const ticks = await recheckEvidence(deps, known.ticks);
-    return verdictOf({ definition_id: definitionId, required, now, ticks, feedback, obstacle });
+    return verdictOf({ ...known, definition_id: definitionId, required, ticks });
   };
 }
 
@@ -41,6 +40,7 @@ interface Known {
   now: number;
   ticks: TickFacts[];
   feedback: TrustFeedback[];
+  counts_from: string | null;
 }
 
 async function readKnown(db: Queryable, definitionId: string, counted: number): Promise<Known | null> {
@@ -51,10 +51,15 @@ async function readKnown(db: Queryable, definitionId: string, counted: number): 
   const now = Date.parse(clock);
   const recorded = await listNewestTicks(db, definitionId, { now: clock, closed: counted + UNDER_WAY });
   const unrecorded = schedule ? await notRecorded(db, schedule, now, counted) : [];
-  const ticks = newestCounted(newestFirst(unrecorded, recorded), now, counted);
+  // What it did before somebody stopped it, or gave it other times, is no sign that it works now.
+  const counts_from = schedule?.in_force_since ?? null;
+  const inForce = newestFirst(unrecorded, recorded).filter(
+    ({ scheduled_for }) => counts_from === null || Date.parse(scheduled_for) >= Date.parse(counts_from),
+  );
+  const ticks = newestCounted(inForce, now, counted);
   const runIds = ticks.flatMap(({ run_id }) => run_id ?? []);
   const feedback = await listNewestFeedback(db, runIds);
-  return { obstacle: obstacleOf(definition, schedule), now, ticks, feedback };
+  return { obstacle: obstacleOf(definition, schedule), now, ticks, feedback, counts_from };
 }
 
 function obstacleOf({ document, enabled }: DefinitionRow, schedule: ScheduleRow | null): string | null {
@@ -76,6 +81,7 @@ async function notRecorded(
   const span = { after: Date.parse(recorded_until), until: now, count: counted + UNDER_WAY };
   return newestDueTicks(schedule, pause, span).map((due) => ({
     ...due,
+    definition_id,
     scheduled_for: due.scheduled_for.replace('.000Z', 'Z'),
     deadline: due.deadline.replace('.000Z', 'Z'),
     run_id: null,

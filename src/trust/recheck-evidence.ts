@@ -1,7 +1,7 @@
 /** Looks again at what can still be fetched of stored evidence: nothing that was missing heals by that. */
 import type { HubProgress, Listing, StateHubClient } from '../clients/state-hub.ts';
-import { contentSha256 } from '../core/document.ts';
 import type { TickFacts } from '../store/schedule-ticks.ts';
+import { evidenceHash } from '../store/tick-evidence.ts';
 import type { Evidence, EvidenceItem } from './evidence.ts';
 import { faultOfNote, notesOf } from './note-evidence.ts';
 import { entriesOf, progressHash, progressSince } from './progress-evidence.ts';
@@ -23,23 +23,23 @@ export async function recheckEvidence(deps: RecheckDeps, ticks: TickFacts[]): Pr
     const { evidence, run_id } = tick;
     if (!evidence || run_id === null) checked.push(tick);
     else {
-      const items = await recheckItems(evidence, run_id, current, deps.workingMemoryDir);
+      const items = await recheckItems(tick, { ...evidence, run_id }, current, deps.workingMemoryDir);
       checked.push({ ...tick, evidence: { ...evidence, items } });
     }
   }
   return checked;
 }
 
-type Stored = NonNullable<TickFacts['evidence']>;
+type Stored = NonNullable<TickFacts['evidence']> & { run_id: string };
 
 async function recheckItems(
+  tick: TickFacts,
   stored: Stored,
-  runId: string,
   current: Current,
   dir: string | undefined,
 ): Promise<Evidence> {
-  const { items, collected_at } = stored;
-  if (isForged(stored)) {
+  const { items, collected_at, run_id } = stored;
+  if (isForged(tick)) {
     const forged: EvidenceItem = { ok: false, detail: 'the stored evidence was changed', facts: {} };
     return {
       temporal_history: forged,
@@ -51,16 +51,20 @@ async function recheckItems(
   return {
     ...items,
     state_hub_progress: recheckProgress(items.state_hub_progress, collected_at, current),
-    working_memory_note: await recheckNotes(items.working_memory_note, runId, dir),
+    working_memory_note: await recheckNotes(items.working_memory_note, run_id, dir),
   };
 }
 
-const isForged = ({ items, evidence_hash }: Stored): boolean => contentSha256(items) !== evidence_hash;
+function isForged({ definition_id, scheduled_for, run_id, evidence }: TickFacts): boolean {
+  if (!evidence || run_id === null) return false;
+  const stored = { definition_id, scheduled_for, run_id, evidence: evidence.items };
+  return evidenceHash(stored) !== evidence.evidence_hash;
+}
 
 /** One request for each event type, since the oldest tick. */
 async function currentProgress(stateHub: StateHubClient | null, ticks: TickFacts[]): Promise<Current> {
   const current = new Map<string, Listing<HubProgress> | string>();
-  const filed = ticks.filter(({ evidence }) => evidence && !isForged(evidence) && hasEntries(evidence.items));
+  const filed = ticks.filter((tick) => tick.evidence && !isForged(tick) && hasEntries(tick.evidence.items));
   const since = progressSince(filed.at(-1)?.scheduled_for ?? '1970-01-01T00:00:00Z');
   const types = filed.flatMap(({ evidence }) =>
     evidence ? entriesOf(evidence.items.state_hub_progress).map(({ event_type }) => event_type) : [],
@@ -118,7 +122,7 @@ async function recheckNotes(
   for (const note of notes) {
     try {
       const fault = await faultOfNote(dir, note, runId);
-      if (fault !== null) faults.push(fault);
+      if (fault !== null) faults.push(fault.detail);
     } catch (error) {
       unknown.push(messageOf(error));
     }
@@ -129,7 +133,7 @@ async function recheckNotes(
 function rechecked(item: EvidenceItem, faults: string[], unknown: string[]): EvidenceItem {
   if (faults.length > 0) return { ...item, ok: false, detail: faults.join('; ') };
   if (unknown.length === 0) return item;
-  return { ...item, detail: `${item.detail} (not checked again here: ${unknown.join('; ')})` };
+  return { ...item, unchecked: unknown.join('; ') };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -3,6 +3,8 @@ import type { TickFacts } from '../store/schedule-ticks.ts';
 import {
   EVIDENCE_NAMES,
   type Evidence,
+  type EvidenceItem,
+  type ShownEvidence,
   type TickState,
   type Trust,
   type TrustFeedback,
@@ -20,12 +22,16 @@ export interface VerdictInput {
   feedback: TrustFeedback[];
   /** Why it cannot be trusted, whatever its ticks are; null where nothing stands against it. */
   obstacle: string | null;
+  /** RFC 3339: earlier ticks are not among these; null where there is no schedule. */
+  counts_from: string | null;
 }
 
 /** A run may take this long beyond the latest time at which it could start. */
 const RUN_GRACE_MS = 3_600_000;
 /** What is looked for in vain is found missing after ten minutes; a worker may be busy meanwhile. */
 const COLLECTING_MS = 15 * 60_000;
+/** A start takes no longer where things work. */
+const STARTING_MS = 60_000;
 
 const MAX_LEADING = 100;
 
@@ -34,26 +40,25 @@ const FEEDBACK_COMMAND = (runId: string): string =>
 
 export function verdictOf(input: VerdictInput): Trust {
   const { definition_id, required, now } = input;
-  const ticks = input.ticks.map((tick) => trustTick(tick, now));
-  const newestIsAt = ticks.findIndex(isCounted);
-  const settled = newestIsAt === -1 ? [] : ticks.slice(newestIsAt);
+  const ticks = input.ticks.map((tick, at) => trustTick(tick, { now, isNewest: at === 0 }));
+  const newestIsAt = leadingPending(input.ticks, now);
+  const settled = ticks.slice(newestIsAt);
   const firstNotClean = settled.findIndex(({ state }) => state !== 'clean');
   const clean_streak = firstNotClean === -1 ? settled.length : firstNotClean;
   const newest = settled.filter(isCounted).slice(0, required);
   const feedback = newestFeedback(input.feedback, newest);
   const doubt =
     input.obstacle ??
-    doubtAboutTicks(ticks, settled.slice(0, required), required) ??
+    doubtAboutTicks(input, settled.slice(0, required)) ??
     (feedback ? null : noFeedback(newest, required));
-  const reason = doubt ?? goodNews(required, feedback);
+  const reason = doubt ?? goodNews(required, feedback, newest);
   return { definition_id, required, trusted: doubt === null, reason, clean_streak, feedback, ticks };
 }
 
 /** Of ticks newest first: the newest that are pending, and from the newest counted one on until there are `counted` of those. */
 export function newestCounted(ticks: readonly TickFacts[], now: number, counted: number): TickFacts[] {
-  const isPending = (tick: TickFacts) => stateOf(tick, now).state === 'pending';
-  const newestIsAt = ticks.findIndex((tick) => !isPending(tick));
-  const leading = newestIsAt === -1 ? ticks : ticks.slice(0, newestIsAt);
+  const isPending = (tick: TickFacts) => stateOf(tick, { now, isNewest: false }).state === 'pending';
+  const leading = ticks.slice(0, leadingPending(ticks, now));
   let left = counted;
   const settled = ticks.slice(leading.length).filter((tick) => {
     const isListed = left > 0;
@@ -63,13 +68,31 @@ export function newestCounted(ticks: readonly TickFacts[], now: number, counted:
   return [...leading.slice(0, MAX_LEADING), ...settled];
 }
 
+/**
+ * How many of the newest are left out because they are pending. One that has not started does not count as under way where a
+ * later one is due already: that is how a schedule looks that nobody works for.
+ */
+function leadingPending(ticks: readonly TickFacts[], now: number): number {
+  const first = ticks.findIndex((tick, at) => {
+    const isLate = tick.outcome === null && at > 0 && now > Date.parse(tick.scheduled_for) + STARTING_MS;
+    return isLate || stateOf(tick, { now, isNewest: at === 0 }).state !== 'pending';
+  });
+  return first === -1 ? ticks.length : first;
+}
+
 const isCounted = ({ state }: TrustTick): boolean => state !== 'pending';
 
-function trustTick(tick: TickFacts, now: number): TrustTick {
+interface Moment {
+  now: number;
+  /** Nothing later is due. */
+  isNewest: boolean;
+}
+
+function trustTick(tick: TickFacts, moment: Moment): TrustTick {
   const { scheduled_for, run_id, evidence } = tick;
   return {
     scheduled_for,
-    ...stateOf(tick, now),
+    ...stateOf(tick, moment),
     run_id,
     evidence: shownEvidence(evidence?.items ?? null),
     collected_at: evidence?.collected_at ?? null,
@@ -78,8 +101,7 @@ function trustTick(tick: TickFacts, now: number): TrustTick {
 }
 
 function shownEvidence(items: Evidence | null): TrustTick['evidence'] {
-  const shown = (name: (typeof EVIDENCE_NAMES)[number]) =>
-    items ? { ok: items[name].ok, detail: items[name].detail } : { ok: false, detail: 'not collected' };
+  const shown = (name: (typeof EVIDENCE_NAMES)[number]) => (items ? shownItem(items[name]) : NOT_COLLECTED);
   return {
     temporal_history: shown('temporal_history'),
     activity_run: shown('activity_run'),
@@ -88,19 +110,31 @@ function shownEvidence(items: Evidence | null): TrustTick['evidence'] {
   };
 }
 
+const NOT_COLLECTED: ShownEvidence = { ok: false, detail: 'not collected', needed: true, unchecked: null };
+
+const shownItem = ({ ok, detail, facts, unchecked }: EvidenceItem): ShownEvidence => ({
+  ok,
+  detail,
+  needed: facts.declared !== false,
+  unchecked: unchecked ?? null,
+});
+
 interface Stated {
   state: TickState;
   reason: string | null;
 }
 
-function stateOf(tick: TickFacts, now: number): Stated {
+function stateOf(tick: TickFacts, { now, isNewest }: Moment): Stated {
   const { outcome, reason, deadline } = tick;
   switch (outcome) {
     case 'fired':
       return stateOfRun(tick, now);
     case null:
       if (now <= Date.parse(deadline))
-        return { state: 'pending', reason: `it may still start until ${deadline}` };
+        return {
+          state: 'pending',
+          reason: `it may still start until ${deadline}${isNewest ? '' : ', although a later one is due: are the worker, the subscriber and Temporal running?'}`,
+        };
       return {
         state: 'missed',
         reason: `nothing has recorded it, and it could start until ${deadline}: are the subscriber and Temporal running?`,
@@ -143,8 +177,17 @@ function newestFeedback(feedback: TrustFeedback[], ticks: TrustTick[]): TrustFee
 }
 
 /** `settled`: the newest `required` from the newest counted one on. */
-function doubtAboutTicks(ticks: TrustTick[], settled: TrustTick[], required: number): string | null {
-  if (ticks.length === 0) return 'no tick was due yet';
+function doubtAboutTicks(
+  { ticks, required, counts_from }: VerdictInput,
+  settled: TrustTick[],
+): string | null {
+  if (ticks.length === 0) {
+    const since =
+      counts_from === null
+        ? ''
+        : `; it counts from ${counts_from}, when its schedule was enabled or got these times`;
+    return `no tick was due yet${since}`;
+  }
   const clean = settled.findIndex(({ state }) => state !== 'clean');
   const culprit = settled[clean];
   if (culprit) {
@@ -160,9 +203,13 @@ function noFeedback([newest]: TrustTick[], required: number): string {
   return `no calibration feedback for ${runs}: ${FEEDBACK_COMMAND(newest?.run_id ?? '<run_id>')}`;
 }
 
-function goodNews(required: number, feedback: TrustFeedback | null): string {
+function goodNews(required: number, feedback: TrustFeedback | null, ticks: TrustTick[]): string {
+  const unchecked = new Set(
+    ticks.flatMap(({ evidence }) => EVIDENCE_NAMES.flatMap((name) => evidence[name].unchecked ?? [])),
+  );
+  const asStored = unchecked.size > 0 ? `; not looked at again just now: ${[...unchecked].join('; ')}` : '';
   const runs = required === 1 ? 'the last scheduled run is' : `the last ${required} scheduled runs are`;
-  return `${runs} clean, and run ${feedback?.run_id} was called ${feedback?.verdict} at ${feedback?.at}`;
+  return `${runs} clean, and run ${feedback?.run_id} was called ${feedback?.verdict} at ${feedback?.at}${asStored}`;
 }
 
 const ticksOf = (count: number): string => (count === 1 ? 'tick' : 'ticks');

@@ -19,6 +19,8 @@ import {
   emissionWorkflowId,
   evidenceWorkflowId,
   type LocalActivities,
+  type ModelActivities,
+  modelTaskQueue,
   type RemoteActivities,
   type ScheduledRunInput,
 } from './contract.ts';
@@ -33,11 +35,12 @@ const { admit, prepare, close } = proxyLocalActivities<LocalActivities>({
 
 // How long a remote source or a model is asked again is the activity's to say: it fails the run itself, with the reason. A
 // slow model may take minutes for each of its answers; a dead worker is noticed by its heartbeat.
-const { prepareRemote } = proxyActivities<RemoteActivities>({
+const REMOTE = {
   startToCloseTimeout: '3 hours',
   heartbeatTimeout: '30 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '20 seconds' },
-});
+} as const;
+const { prepareRemote } = proxyActivities<RemoteActivities>(REMOTE);
 
 /** Runs one dispatch: every member gets its run, decided on its own, in one transaction (architecture, "The flow"). */
 export async function ActivityRun(input: ActivityRunInput): Promise<void> {
@@ -50,7 +53,9 @@ export async function ActivityRun(input: ActivityRunInput): Promise<void> {
 async function decide({ dispatch_id }: DispatchInput): Promise<'emit' | undefined> {
   try {
     const next = await prepare({ dispatch_id });
-    return next === 'remote' ? await prepareRemote({ dispatch_id }) : next;
+    if (next === 'remote') return await prepareRemote({ dispatch_id });
+    if (next === 'model') return await onModelQueue().prepareRemote({ dispatch_id });
+    return next;
   } catch (error) {
     // An operator's cancellation is recorded by the reconciler, which knows it from the workflow's status.
     if (isCancellation(error)) throw error;
@@ -58,6 +63,9 @@ async function decide({ dispatch_id }: DispatchInput): Promise<'emit' | undefine
     throw error;
   }
 }
+
+const onModelQueue = () =>
+  proxyActivities<ModelActivities>({ ...REMOTE, taskQueue: modelTaskQueue(workflowInfo().taskQueue) });
 
 /** Of an error that the package does not export. */
 const ALREADY_STARTED = 'WorkflowExecutionAlreadyStartedError';

@@ -9,6 +9,9 @@ export const emissionWorkflowId = (dispatchId: string): string => `emit:${dispat
 /** Its activity has a queue of its own: an issue-core that hangs does not hold up anything else. */
 export const emissionTaskQueue = (taskQueue: string): string => `${taskQueue}-emit`;
 
+/** So have the runs whose model is asked: slow models do not keep reports, evidence and remote sources waiting. */
+export const modelTaskQueue = (taskQueue: string): string => `${taskQueue}-model`;
+
 /** What looks after a tick's run when it is over, one for each dispatch. */
 export const evidenceWorkflowId = (dispatchId: string): string => `evidence:${dispatchId}`;
 
@@ -51,10 +54,10 @@ export interface LocalActivities {
   admit(input: AdmitInput): Promise<Admitted>;
   /**
    * Decides and commits every run of the dispatch. Run again, it finds its own rows.
-   * `remote`: nothing was done, the definition asks somebody else, or a model; `prepareRemote` does it.
+   * `remote`, `model`: nothing was done, the definition asks somebody else, or a model; `prepareRemote` does it.
    * `emit`: the runs are committed, and specs are to be sent or reports to be filed.
    */
-  prepare(input: DispatchInput): Promise<'remote' | 'emit' | undefined>;
+  prepare(input: DispatchInput): Promise<'remote' | 'model' | 'emit' | undefined>;
   /** Fails the runs that `prepare` could not make. */
   close(input: CloseInput): Promise<void>;
 }
@@ -67,6 +70,9 @@ export interface RemoteActivities {
   /** Keeps what can be found out about the dispatch's tick. Fails, to be tried again, while its run is not over. */
   collectEvidence(input: DispatchInput): Promise<void>;
 }
+
+/** On the queue of the model's. */
+export type ModelActivities = Pick<RemoteActivities, 'prepareRemote'>;
 
 export interface EmissionActivities {
   /**

@@ -181,6 +181,24 @@ test('a retry and a resume that begin at one moment: one of them is at work', as
   expect([retried.status === 202, resumed.body.count === 1].filter(Boolean)).toHaveLength(1);
 });
 
+test('a run whose retry has reported sends what it has pending, and files no report any more', async () => {
+  const runId = await leavePending(await approvedRun());
+  const report = { sink: 'working-memory', report: {}, attempts: 0, error: null, failing_since: null };
+  const filed = { ...report, status: 'filed', filed: { file: 'a.md', sha256: 'abc' }, filed_at: null };
+  const pending = { ...report, status: 'pending', filed: null, filed_at: null };
+  await api.pool.query('UPDATE activity_runs SET reports = $1', [JSON.stringify([filed, pending, pending])]);
+  const retry = (await api.post(`/api/v1/runs/${runId}/retry`)).body.run_id;
+  await api.pool.query("UPDATE activity_runs SET status = 'failed' WHERE run_id = $1", [retry]);
+  expect(await resume()).toMatchObject({ status: 200, body: { count: 1 } });
+  expect((await shownRun(runId)).reports).toEqual([filed, pending, pending]);
+
+  await leavePending(runId);
+  await api.pool.query("UPDATE activity_runs SET status = 'completed' WHERE run_id = $1", [retry]);
+  expect(await resume()).toMatchObject({ status: 200, body: { count: 1 } });
+  const dropped = { ...pending, status: 'dropped', error: 'a retry of this run has reported' };
+  expect((await shownRun(runId)).reports).toEqual([filed, dropped, dropped]);
+});
+
 test('what is discarded stays on record and is not sent, also while its run still emits', async () => {
   const over = await leavePending(await approvedRun());
   const emitting = await leavePending(await approvedRun());

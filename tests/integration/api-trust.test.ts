@@ -5,7 +5,12 @@ import { createTestApi, type TestApi } from '../setup/api.ts';
 
 const URL = '/api/v1/trust/daily-triage';
 const RUN_ID = '8c1f6f0a-5f0e-5d55-9b0e-0f2a1c9f7a11';
-const part = (ok: boolean) => ({ ok, detail: ok ? 'it is there' : 'it is gone' });
+const part = (ok: boolean) => ({
+  ok,
+  detail: ok ? 'it is there' : 'it is gone',
+  needed: true,
+  unchecked: null,
+});
 const TRUST: Trust = {
   definition_id: 'daily-triage',
   required: 3,

@@ -11,6 +11,7 @@ import {
   runByHand,
   type TriagePath,
   triage,
+  triagesOf,
   trustByCli,
 } from '../setup/triage-path.ts';
 import { until } from '../setup/until.ts';
@@ -63,7 +64,7 @@ test('three scheduled runs in a row and feedback make it trusted, and runs by ha
 test('each tick left one progress entry and one note, both with what identifies its run', async () => {
   const runs = await listRuns(service.url, `definition_id=${ID}&trigger=schedule&status=completed&limit=500`);
   for (const { run_id } of runs) {
-    const entries = hub.stateHub.progress().filter(({ detail }) => detail.run_id === run_id);
+    const entries = triagesOf(hub, run_id);
     expect(entries).toHaveLength(1);
     const run = await readRun(service.url, run_id);
     expect(entries[0]).toMatchObject({
@@ -111,7 +112,7 @@ test('a note that is edited or gone, or a progress entry that is removed, is nam
   await writeFile(file, text);
   expect((await readTrust(service.url, ID)).trusted).toBe(true);
 
-  const entry = hub.stateHub.progress().find(({ detail }) => detail.run_id === tick?.run_id);
+  const [entry] = triagesOf(hub, tick?.run_id);
   hub.stateHub.removeProgress(entry?.id ?? '');
   await expectDirty('state_hub_progress');
 });

@@ -26,7 +26,12 @@ beforeAll(async () => {
   standIn = await startLlmConnectStandIn();
 });
 beforeEach(() => {
-  run = { run_id: randomUUID(), definition_id: 'triage', origin_trigger_key: `manual:${randomUUID()}` };
+  run = {
+    run_id: randomUUID(),
+    definition_id: 'triage',
+    origin_trigger_key: `manual:${randomUUID()}`,
+    definition_hash: 'hash-1',
+  };
   standIn.setFaults({ faults: [] });
 });
 afterAll(async () => {
@@ -45,7 +50,6 @@ const instruction = {
   output_schema: SCHEMA,
   temperature: undefined,
   max_tokens: 500,
-  instruction_hash: 'hash-1',
 };
 const messages: ChatMessage[] = [{ role: 'user', content: 'Go.' }];
 const prompt = { messages, prompt_hash: contentSha256(messages) };
@@ -104,7 +108,6 @@ test('the intent is committed before the request, and the answer before it is us
     {
       ...run,
       instruction_id: 'sum-up',
-      instruction_hash: 'hash-1',
       prompt_hash: prompt.prompt_hash,
       ended_at: null,
       outcome: null,
@@ -140,13 +143,13 @@ async function idleInTransaction(): Promise<number> {
   return rows[0].n;
 }
 
-test('a retry in another run uses the answer of the first; another version of the instruction does not', async () => {
+test('a retry in another run uses the answer of the first; another revision does not', async () => {
   const first = await ask();
   const retried = await ask({ run: retryOf(run) });
   expect(retried).toEqual({ ...first, record: { ...first.record, reused: true } });
   expect(await rowsOf(run)).toHaveLength(1);
-  const changed = { ...instruction, instruction_hash: 'hash-2' };
-  expect(await ask({ run: retryOf(run), instruction: changed })).toMatchObject({
+  const changed = { ...retryOf(run), definition_hash: 'hash-2' };
+  expect(await ask({ run: changed })).toMatchObject({
     kind: 'answered',
     record: { reused: false },
   });
@@ -210,7 +213,7 @@ const stateOf = async (asked: Promise<unknown>): Promise<boolean> =>
 
 test('a call whose process died counts, is asked again, and stands on record without an answer', async () => {
   const journal = createCallJournal(db.pool);
-  const question = { ...run, instruction_id: instruction.id, instruction_hash: instruction.instruction_hash };
+  const question = { ...run, instruction_id: instruction.id };
   await journal.begin(question, { prompt_hash: prompt.prompt_hash, maxCalls: 1 });
   expect(await ask({ maxCalls: 1 })).toMatchObject({
     kind: 'failed',
@@ -252,7 +255,7 @@ test('what did not reach the model does not count; what was refused counts, and 
 
 test('a call that has ended stays as it ended', async () => {
   const journal = createCallJournal(db.pool);
-  const question = { ...run, instruction_id: instruction.id, instruction_hash: instruction.instruction_hash };
+  const question = { ...run, instruction_id: instruction.id };
   const begun = await journal.begin(question, { prompt_hash: prompt.prompt_hash, maxCalls: 1 });
   const { call_id } = begun.ok ? begun : expect.fail('no budget');
   const ending = { ...NO_RESULT, counts: true, answer: 'null' };
@@ -262,7 +265,26 @@ test('a call that has ended stays as it ended', async () => {
   expect(await journal.begin(question, { prompt_hash: prompt.prompt_hash, maxCalls: 1 })).toEqual({
     ok: false,
     used: 1,
+    last_fault: null,
   });
+});
+
+test('a gateway that answers with a page leaves the budget whole; one that waited in vain does not, and the error says so', async () => {
+  const answers = [200, 200, 502];
+  const gateway = createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(answers.shift() ?? 500).end('<html>'));
+  }).listen(0, '127.0.0.1');
+  await once(gateway, 'listening');
+  const url = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
+  for (let n = 0; n < 3; n += 1)
+    expect(await ask({ url, maxCalls: 1 })).toMatchObject({ kind: 'unavailable' });
+  await new Promise((resolve) => gateway.close(resolve));
+  expect((await rowsOf(run)).map(({ counts }) => counts)).toEqual([false, false, true]);
+  expect(await ask({ maxCalls: 1, run: retryOf(run) })).toMatchObject({
+    kind: 'failed',
+    error: { message: expect.stringContaining('(the last time: llm-connect answered 502') },
+  });
+  expect(await ask({ maxCalls: 2, run: retryOf(run) })).toMatchObject({ kind: 'answered' });
 });
 
 test('an answer of a megabyte and the strangest names are kept as they came', async () => {
@@ -279,18 +301,29 @@ test('an answer of a megabyte and the strangest names are kept as they came', as
   });
 });
 
-test('of the contexts that are pinned for a run the first stays, until it is unpinned', async () => {
-  const { run_id } = run;
-  expect(await readPinnedContext(db.pool, run_id)).toBeNull();
-  const pinned = await Promise.all([1, 2, 3, 4].map((n) => pinContext(db.pool, run_id, { n })));
-  expect(new Set(pinned.map(({ context }) => context.n)).size).toBe(1);
-  expect(pinned[0]).toEqual({ context: { n: expect.any(Number) }, pinned_at: expect.stringMatching(/Z$/) });
-  expect(await readPinnedContext(db.pool, run_id)).toEqual(pinned[0]);
-  const other = randomUUID();
+test('of the contexts that are pinned for a run on one revision the first stays, until it is unpinned', async () => {
+  const pinned = { run_id: run.run_id, definition_hash: 'one' };
+  expect(await readPinnedContext(db.pool, pinned)).toBeNull();
+  const contexts = await Promise.all([1, 2, 3, 4].map((n) => pinContext(db.pool, pinned, { n })));
+  expect(new Set(contexts.map(({ n }) => n)).size).toBe(1);
+  expect(await readPinnedContext(db.pool, pinned)).toEqual(contexts[0]);
+  const other = { run_id: randomUUID(), definition_hash: 'one' };
   await pinContext(db.pool, other, { n: 5 });
   await unpinContexts(db.pool, []);
-  await unpinContexts(db.pool, [run_id]);
-  expect(await readPinnedContext(db.pool, run_id)).toBeNull();
-  expect(await readPinnedContext(db.pool, other)).toMatchObject({ context: { n: 5 } });
-  expect(await pinContext(db.pool, run_id, { n: 6 })).toMatchObject({ context: { n: 6 } });
+  await unpinContexts(db.pool, [run.run_id]);
+  expect(await readPinnedContext(db.pool, pinned)).toBeNull();
+  expect(await readPinnedContext(db.pool, other)).toEqual({ n: 5 });
+  expect(await pinContext(db.pool, pinned, { n: 6 })).toEqual({ n: 6 });
+});
+
+test('what was pinned for another revision of the run is not used, and gives way', async () => {
+  const { run_id } = run;
+  await pinContext(db.pool, { run_id, definition_hash: 'old' }, { n: 1 });
+  await db.pool.query("UPDATE pinned_contexts SET pinned_at = 'epoch' WHERE run_id = $1", [run_id]);
+  const changed = { run_id, definition_hash: 'new' };
+  expect(await readPinnedContext(db.pool, changed)).toBeNull();
+  expect(await pinContext(db.pool, changed, { n: 2 })).toEqual({ n: 2 });
+  expect(await pinContext(db.pool, changed, { n: 3 })).toEqual({ n: 2 });
+  const { rows } = await db.pool.query('SELECT pinned_at FROM pinned_contexts WHERE run_id = $1', [run_id]);
+  expect(rows).toEqual([{ pinned_at: expect.not.stringMatching(/^1970/) }]);
 });

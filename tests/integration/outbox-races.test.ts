@@ -13,7 +13,7 @@ import type { Sink, SinkAnswer, SinkFault } from '../../src/sinks/sink.ts';
 import { insertDispatch } from '../../src/store/dispatches.ts';
 import { listOutbox, type OutboxTask } from '../../src/store/outbox.ts';
 import { insertRunningRun, UNSAID } from '../../src/store/runs.ts';
-import { insertTasks, listTasksOfRun, type Task } from '../../src/store/task-spawn-log.ts';
+import { insertTasks, listTasksOfRun, type NewTask, type Task } from '../../src/store/task-spawn-log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createTestDatabase } from '../setup/database.ts';
 
@@ -53,9 +53,14 @@ async function emitting({ prepared = true } = {}): Promise<Emitting> {
   return ids;
 }
 
-async function addSpec(run_id: string, dedupe_key: string | null, idempotency_key = randomUUID()) {
+async function addSpec(
+  run_id: string,
+  dedupe_key: string | null,
+  idempotency_key = randomUUID(),
+  { title = 'Do it', ...change }: Partial<NewTask> & { title?: string } = {},
+) {
   const spec: TaskSpec = {
-    title: 'Do it',
+    title,
     description: '',
     labels: [],
     priority: 'medium',
@@ -73,6 +78,7 @@ async function addSpec(run_id: string, dedupe_key: string | null, idempotency_ke
       dedupe_key,
       status: 'pending',
       review_required: false,
+      ...change,
     },
   ]);
   return idempotency_key;
@@ -192,6 +198,21 @@ test('a refusal was an answer: a retry asks for the dedupe key again, and what i
   await addSpec(run.run_id, 'K1', key);
   await send({ findOpen: async () => ({ outcome: 'found', refs: ['THEIRS-1'] }) }, await pendingOf(run));
   expect(await onlyTask(run)).toMatchObject({ status: 'duplicate', task_ref: 'THEIRS-1' });
+});
+
+test('what an earlier run of the chain only audited is sent by a live retry, as that renders it', async () => {
+  const [audited, live] = [await emitting(), await emitting()];
+  const key = await addSpec(audited.run_id, 'K9', undefined, { status: 'audited', title: 'Yesterday' });
+  await addSpec(live.run_id, 'K10', key, { title: 'Today', review_required: true });
+  expect(await listTasksOfRun(db.pool, audited.run_id)).toEqual([]);
+  expect(await onlyTask(live)).toMatchObject({
+    status: 'pending',
+    dedupe_key: 'K10',
+    spec: { title: 'Today' },
+    review_required: true,
+  });
+  await send({ create: async () => ({ outcome: 'created', ref: 'NEW-10' }) }, await pendingOf(live));
+  expect(await onlyTask(live)).toMatchObject({ status: 'created', task_ref: 'NEW-10' });
 });
 
 test('what a second attempt finds open is no duplicate while the post of the first is out', async () => {

@@ -37,8 +37,8 @@ const definition = manualDefinition({
   ],
 });
 
-/** A run by hand, as the workflow would do it; `waitedMs` ago its activity was scheduled. Not null where it is to be tried again. */
-async function attempt(api: TestApi, waitedMs: number): Promise<unknown> {
+/** A run by hand, as the workflow would do it. Not null where it is to be tried again. */
+async function attempt(api: TestApi): Promise<unknown> {
   const resolvers = createResolvers({
     stateHub: createStateHubClient({ url: standIn.url, token: undefined }),
   });
@@ -54,13 +54,20 @@ async function attempt(api: TestApi, waitedMs: number): Promise<unknown> {
   };
   const dispatch_id = api.started.at(-1) ?? '';
   expect(await new MockActivityEnvironment().run(createPrepare(deps), { dispatch_id })).toBe('remote');
-  const info = { attempt: 3, scheduledTimestampMs: Date.now() - waitedMs };
-  const activity = new MockActivityEnvironment(info).run(createPrepareRemote(deps), { dispatch_id });
+  const activity = new MockActivityEnvironment({ attempt: 3 }).run(createPrepareRemote(deps), {
+    dispatch_id,
+  });
   return activity.then(
     () => null,
     (error: unknown) => error,
   );
 }
+
+/** So many seconds more. */
+const unansweredFor = ({ pool }: TestApi, seconds: number) =>
+  pool.query('UPDATE dispatches SET unanswered_since = unanswered_since - make_interval(secs => $1)', [
+    seconds,
+  ]);
 
 async function startedRun(api: TestApi) {
   await api.declare([definition]);
@@ -71,7 +78,7 @@ async function startedRun(api: TestApi) {
 test('rules over the ranked tasks of State Hub make tasks, and the snapshot stays with the run', async () => {
   await using api = await createTestApi(inject('servers').database_url);
   const run = await startedRun(api);
-  expect(await attempt(api, 0)).toBeNull();
+  expect(await attempt(api)).toBeNull();
   const { status, error, tasks, context } = await run.read();
   expect({ status, error }).toEqual({ status: 'completed', error: null });
   expect(tasks).toMatchObject([
@@ -91,7 +98,7 @@ test('titles with instructions, braces, paths and a megabyte of text are text, a
   standIn.setFaults({ faults: ['prompt_injected'] });
   await using api = await createTestApi(inject('servers').database_url);
   const run = await startedRun(api);
-  expect(await attempt(api, 0)).toBeNull();
+  expect(await attempt(api)).toBeNull();
   const { status, tasks, context } = await run.read();
   expect(status).toBe('completed');
   expect(tasks).toMatchObject([
@@ -111,9 +118,12 @@ test('a State Hub that is away is asked again for two minutes, then the run fail
   await using api = await createTestApi(inject('servers').database_url);
   const run = await startedRun(api);
   standIn.setFaults({ faults: ['http_500'] });
-  expect(await attempt(api, 60_000)).toMatchObject({ type: 'resolver_failed', nonRetryable: false });
-  expect((await run.read()).status).toBe('running');
-  expect(await attempt(api, 121_000)).toBeNull();
+  for (const seconds of [60, 61]) {
+    expect(await attempt(api)).toMatchObject({ type: 'not_answered', nonRetryable: false });
+    expect((await run.read()).status).toBe('running');
+    await unansweredFor(api, seconds);
+  }
+  expect(await attempt(api)).toBeNull();
   const failed = await run.read();
   expect(failed).toMatchObject({ status: 'failed', task_count: 0, error: { code: 'resolver_failed' } });
   expect(JSON.stringify(failed.error)).toContain('it answered 500');
@@ -123,8 +133,9 @@ test('a State Hub that is back in time is as if it had never been away', async (
   await using api = await createTestApi(inject('servers').database_url);
   const run = await startedRun(api);
   standIn.setFaults({ faults: ['rubbish'] });
-  expect(await attempt(api, 60_000)).toMatchObject({ type: 'resolver_failed', nonRetryable: false });
+  expect(await attempt(api)).toMatchObject({ type: 'not_answered', nonRetryable: false });
+  await unansweredFor(api, 600);
   standIn.setFaults({ faults: [] });
-  expect(await attempt(api, 61_000)).toBeNull();
+  expect(await attempt(api)).toBeNull();
   expect(await run.read()).toMatchObject({ status: 'completed', task_count: 6, error: null });
 });

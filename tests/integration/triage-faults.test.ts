@@ -11,6 +11,7 @@ import {
   runByHand,
   type TriagePath,
   triage,
+  triagesOf,
 } from '../setup/triage-path.ts';
 import { until } from '../setup/until.ts';
 
@@ -43,7 +44,7 @@ afterAll(async () => {
   await hub?.[Symbol.asyncDispose]();
 });
 
-const progressOf = (runId: string) => hub.stateHub.progress().filter(({ detail }) => detail.run_id === runId);
+const progressOf = (runId: string) => triagesOf(hub, runId);
 const noteOf = async (runId: string): Promise<string[]> => {
   const notes = await hub.notes();
   const texts = await Promise.all(notes.map((name) => readFile(join(hub.notesDir, name), 'utf8')));
@@ -59,6 +60,12 @@ test('an answer becomes tasks, which are marked for review', async () => {
   expect(run.tasks).toHaveLength(top_items.length);
   for (const task of run.tasks)
     expect(task).toMatchObject({ rule_id: 'triage', status: 'audited', review_required: true });
+  // Where slow models keep nothing else waiting.
+  const { events } = await hub.path.client.workflow.getHandle(run.run_id).fetchHistory();
+  const queues = events?.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+    scheduled ? [scheduled.taskQueue?.name] : [],
+  );
+  expect(queues).toEqual([`${hub.path.taskQueue}-model`]);
 });
 
 test('answers outside the schema, twice: the run fails with both kept, makes no task and files no report', async () => {
@@ -148,9 +155,16 @@ test('a report that cannot be filed is tried alone; for good, it fails the run a
   await rm(blocked);
   service = await hub.serve();
   const asked = hub.llmConnect.requests().length;
+  // State Hub says something else by now: the answer is used for what it was given for.
+  hub.stateHub.setFaults({ faults: ['prompt_injected'] });
+  const dry = await post(service.url, `/runs/${run.run_id}/retry`, { dry_run: true });
+  expect(dry).toMatchObject({ instructions: [{ status: 'answered', reused: true }], errors: [] });
+  expect((dry as { reports: object[] }).reports).toHaveLength(2);
   const { run_id } = (await post(service.url, `/runs/${run.run_id}/retry`)) as { run_id: string };
   const retried = await ended(service.url, run_id);
   expect(retried).toMatchObject({ status: 'completed', instructions: [{ reused: true }] });
+  expect(retried.context).toEqual(run.context);
+  expect(retried.instructions[0]).toMatchObject({ prompt_hash: run.instructions[0]?.prompt_hash });
   expect(hub.llmConnect.requests().length).toBe(asked);
   expect(await noteOf(run_id)).toHaveLength(1);
 });
@@ -178,7 +192,7 @@ test('a State Hub that is down for a whole tick fails its run with the reason, a
   await post(service.url, '/plan/apply');
   const tick = await until(
     'the tick is dirty',
-    async () => (await readTrust(service.url, id)).ticks.find(({ state }) => state === 'dirty'),
+    async () => (await readTrust(service.url, id, 100)).ticks.find(({ state }) => state === 'dirty'),
     { boundMs: 280_000 },
   );
   await post(service.url, `/definitions/${id}/pause`, { reason: 'seen enough' });

@@ -19,6 +19,7 @@ test('there are histories of each workflow and of each way that it ends', () => 
   expect(histories.map((file) => basename(file)).sort()).toEqual([
     'activity-run-completed.json',
     'activity-run-emit.json',
+    'activity-run-model.json',
     'activity-run-prepare-gave-up.json',
     'activity-run-remote.json',
     'activity-run-scheduled.json',

@@ -82,6 +82,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     hasStateHub: true,
     readTrust: async () => null,
     rehearseModel: createNoModel,
+    recallModel: createNoModel(),
     temporalSchedules: createRecordedSchedules(),
     adminToken: undefined,
     roles: ['api'],

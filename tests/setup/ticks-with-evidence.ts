@@ -54,7 +54,8 @@ export interface TicksWithEvidence extends AsyncDisposable {
   fire(ago: number, how?: { status?: 'completed' | 'failed' | 'running' }): Promise<FiredTick>;
   /** Fired, and what can be found out about it is stored. */
   fireAndCollect(ago: number): Promise<FiredTick>;
-  collect: CollectEvidence;
+  /** The first try, unless said. */
+  collect(dispatchId: string, attempt?: number): ReturnType<CollectEvidence>;
   readTrust: ReadTrust;
   /** As another process would be set up. */
   readTrustWith(deps: { stateHubUrl?: string; notes?: string }): ReadTrust;
@@ -79,7 +80,10 @@ export async function createTicksWithEvidence(
   const client = new Client({ connection });
   const logger = pino({ level: 'silent' });
   const workflows = client.workflow;
-  const collect = createCollectEvidence({ pool, workflows, stateHub, workingMemoryDir: notes, logger });
+  const collectEvidence = createCollectEvidence({
+    ...{ pool, workflows, stateHub, workingMemoryDir: notes, logger },
+  });
+  const collect = (dispatchId: string, attempt = 1) => collectEvidence(dispatchId, attempt);
   const native = await NativeConnection.connect({ address: servers.temporal_address });
   const worker = await Worker.create({
     connection: native,
@@ -168,7 +172,8 @@ export async function createTicksWithEvidence(
         position,
         report: report as ReportRecord['report'],
       });
-      const rest = { attempts: 1, error: null, filed: filed ?? null, filed_at: scheduled_for };
+      const tried = { attempts: 1, failing_since: null, error: null };
+      const rest = { ...tried, filed: filed ?? null, filed_at: scheduled_for };
       records.push({ sink, report: report as ReportRecord['report'], status: 'filed', ...rest });
     }
     const error = { code: 'resolver_failed', message: 'State Hub did not answer', details: {} };
@@ -191,6 +196,8 @@ export async function createTicksWithEvidence(
 
   await declare();
   await recordedUntil(new Date().toISOString());
+  // As if it had always been enabled with these times.
+  await pool.query(`UPDATE schedules SET in_force_since = 'epoch'`);
   return {
     ...{ id, pool, hub, workflows, taskQueue, notes, day, declare, recordedUntil, fire, collect },
     async fireAndCollect(ago) {

@@ -31,6 +31,7 @@ export interface TriageRun {
     instruction_id: string;
     status: string;
     reused: boolean;
+    prompt_hash: string;
     output: unknown;
     answers: { answer: string | null; accepted: boolean; violations: { pointer: string }[] }[];
   }[];
@@ -118,6 +119,12 @@ reports:
 `;
 }
 
+/** What a run filed as its triage; feedback on it is progress too. */
+export const triagesOf = ({ stateHub }: TriagePath, runId: string | null | undefined) =>
+  stateHub
+    .progress()
+    .filter(({ event_type, detail }) => event_type === 'daily_triage' && detail.run_id === runId);
+
 export const readRun = (url: string, runId: string): Promise<TriageRun> =>
   get<TriageRun>(url, `/runs/${runId}`);
 
@@ -137,8 +144,8 @@ export async function ended(url: string, runId: string): Promise<TriageRun> {
   );
 }
 
-export const readTrust = (url: string, definitionId: string): Promise<Trust> =>
-  get<Trust>(url, `/trust/${definitionId}`);
+export const readTrust = (url: string, definitionId: string, required = 3): Promise<Trust> =>
+  get<Trust>(url, `/trust/${definitionId}?required=${required}`);
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 

@@ -25,7 +25,12 @@ const SCHEMA: JsonObject = {
   required: ['summary'],
   properties: { summary: { type: 'string' } },
 };
-const run = { run_id: 'run-1', definition_id: 'triage', origin_trigger_key: 'manual:1' };
+const run = {
+  run_id: 'run-1',
+  definition_id: 'triage',
+  origin_trigger_key: 'manual:1',
+  definition_hash: 'hash-1',
+};
 const retry = { ...run, run_id: 'run-2' };
 const instruction = {
   id: 'sum-up',
@@ -33,7 +38,6 @@ const instruction = {
   output_schema: SCHEMA,
   temperature: 0.2,
   max_tokens: 500,
-  instruction_hash: 'hash-1',
 };
 
 function promptOf(content: string) {
@@ -125,10 +129,10 @@ describe('an answer that the schema allows', () => {
     expect(sent()).toHaveLength(1);
   });
 
-  test('another instruction, another version of it and another chain are asked themselves', async () => {
+  test('another instruction, another revision and another chain are asked themselves', async () => {
     await ask();
     await ask({ instruction: { ...instruction, id: 'other' } });
-    await ask({ instruction: { ...instruction, instruction_hash: 'hash-2' } });
+    await ask({ run: { ...run, definition_hash: 'hash-2' } });
     await ask({ run: { ...run, origin_trigger_key: 'manual:2' } });
     await ask({ run: { ...run, definition_id: 'other' } });
     expect(sent()).toHaveLength(5);
@@ -304,7 +308,27 @@ describe('no answer', () => {
     });
     expect(await ask({ maxCalls: 1 })).toMatchObject({
       kind: 'failed',
-      error: { details: { calls: 1, limit: 1 } },
+      error: {
+        message: expect.stringContaining('(the last time: llm-connect: no answer within 0.1 s)'),
+        details: { calls: 1, limit: 1 },
+      },
+    });
+  });
+
+  test('a gateway that answers with a page again and again leaves the budget whole', async () => {
+    for (let n = 0; n < 3; n += 1) {
+      const { asked } = await askThere(answering(200, '<html>'), { maxCalls: 1 });
+      expect(asked).toMatchObject({ kind: 'unavailable' });
+    }
+    expect(await ask({ maxCalls: 1, run: retry })).toMatchObject({ kind: 'answered' });
+  });
+
+  test.each([408, 502, 504])('%i may come of a model that has worked: it counts', async (status) => {
+    const { asked } = await askThere(answering(status, ''), { maxCalls: 1 });
+    expect(asked).toMatchObject({ kind: 'unavailable' });
+    expect(await ask({ maxCalls: 1 })).toMatchObject({
+      kind: 'failed',
+      error: { message: expect.stringContaining(`(the last time: llm-connect answered ${status}`) },
     });
   });
 

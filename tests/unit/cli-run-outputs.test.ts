@@ -82,6 +82,14 @@ test('a run shows each answer with its cost, what was wrong with it, and the out
   expect(out).toContain('daily-triage-2026-11-20.md');
 });
 
+test('of two accepted answers the one that was used is shown', async () => {
+  const other = { ...accepted, answer: '{"headline": "Not used", "items": []}' };
+  answer = { ...run, instructions: [{ ...answered, answers: [other, accepted] }], reports: [] };
+  const { out } = await captureCli(['runs', 'show', run.run_id], { apiAddress });
+  expect(out).toContain('Renew it');
+  expect(out).not.toContain('Not used');
+});
+
 test('a report that waits or failed says why', async () => {
   const waiting = { ...filed, status: 'pending', filed: null, error: 'State Hub answered 503' };
   const lost = { ...waiting, status: 'failed', error: 'set WORKING_MEMORY_DIR' };

@@ -11,7 +11,7 @@ const RUNS = [
 ] as const;
 const LONG = 'daily-triage-2026-11-19.md was edited: its SHA-256 is 5e… and was 6f… when it was filed';
 
-const ok = { ok: true, detail: 'it is there' };
+const ok = { ok: true, detail: 'it is there', needed: true, unchecked: null as string | null };
 const cleanTick = (day: number, run_id: string): TrustTick => ({
   scheduled_for: `2026-11-${day}T06:00:00Z`,
   state: 'clean',
@@ -21,7 +21,7 @@ const cleanTick = (day: number, run_id: string): TrustTick => ({
   evidence_hash: 'f'.repeat(64),
   reason: null,
 });
-const gone = (detail: string) => ({ ok: false, detail });
+const gone = (detail: string) => ({ ok: false, detail, needed: true, unchecked: null });
 const nothing = gone('nothing ran');
 const NOTHING = {
   temporal_history: nothing,
@@ -76,6 +76,17 @@ test('a trusted definition is 0, with its ticks in a table and the feedback', as
     '',
     `Feedback: useful, on run ${RUNS[1]} at 2026-11-19 09:00:00Z`,
   ]);
+});
+
+test('what could not be looked at again, and what nobody expects, is told', async () => {
+  const unseen = { ...ok, unchecked: 'State Hub answered 500' };
+  const undeclared = { ...ok, detail: 'not declared by this revision', needed: false };
+  const evidence = { ...CLEAN[0]?.evidence, state_hub_progress: unseen, working_memory_note: undeclared };
+  answer = { status: 200, body: { ...TRUSTED, ticks: CLEAN.map((tick) => ({ ...tick, evidence })) } };
+  const { out } = await trust();
+  expect(out.split('State Hub answered 500')).toHaveLength(2);
+  expect(out).toContain('PROGRESS was not looked at again just now: State Hub answered 500');
+  expect(out).toMatch(/clean +8c1f6f0a +ok +ok +ok +—/);
 });
 
 test('an untrusted one is 1, and everything that is wrong with a tick stands whole below the table', async () => {

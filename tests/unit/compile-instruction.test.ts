@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { findSchemaProblems } from '../../src/core/compile-instruction.ts';
-import { contentSha256 } from '../../src/core/document.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { createSchemaCheck } from '../../src/core/json-schema.ts';
 import { compiled, type Declared, instruction, problemsOf, TRIAGE_SCHEMA } from './compiled-instruction.ts';
@@ -26,24 +25,6 @@ test('a compiled instruction has what a question to the model needs', () => {
     output_schema: TRIAGE_SCHEMA,
     tasks: [],
   });
-});
-
-test('the hash of an instruction is of what decides the answer', () => {
-  const hashOf = (overrides: JsonObject = {}) =>
-    compiled({ instructions: [instruction(overrides)] }).instructions[0]!.instruction_hash;
-  expect(hashOf()).toBe(
-    contentSha256({ prompt: 'Triage.', output_schema: TRIAGE_SCHEMA, temperature: null, max_tokens: 4096 }),
-  );
-  const task = { for_each: 'output.top', task: { title: 'x' } };
-  expect(hashOf({ review_required: true, tasks: [task], id: 'other' })).toBe(hashOf());
-  const different: JsonObject[] = [
-    { prompt: 'Other.' },
-    { output_schema: {} },
-    { temperature: 0 },
-    { max_tokens: 1 },
-  ];
-  const others = different.map((overrides) => hashOf(overrides));
-  expect(new Set([hashOf(), ...others]).size).toBe(5);
 });
 
 test('a misspelt field is found, in prompts and in tasks, each at its place', () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { type CompletionRequest, createLlmConnectClient } from '../../src/clients/llm-connect.ts';
 import { findUnstorable } from '../../src/core/storable.ts';
@@ -118,12 +118,22 @@ describe('no answer', () => {
     ['a page', '<html>', 'it is not JSON'],
     ['nothing', '', 'it is not JSON'],
     ['null', 'null', 'answer: '],
-    ['more than 1 MiB', said('x'.repeat(1024 * 1024)), 'more than 1 MiB'],
   ])('200 with %s cannot be read, and may be asked again', async (_what, body, what) => {
     const { completion } = await ask(answering(200, body));
-    expect(completion).toMatchObject({ kind: 'unreadable', status: 200, retryable: true, was_sent: true });
+    expect(completion).toMatchObject({
+      kind: 'unreadable',
+      status: 200,
+      retryable: true,
+      may_have_worked: false,
+    });
     expect(completion).toHaveProperty('message', expect.stringContaining(`no chat completion (${what}`));
     expect(findUnstorable(completion)).toBeNull();
+  });
+
+  test('200 with more than 1 MiB is an answer that is too long', async () => {
+    const { completion } = await ask(answering(200, said('x'.repeat(1024 * 1024))));
+    expect(completion).toMatchObject({ kind: 'answered', ending: 'oversized', model: null });
+    expect(completion).toHaveProperty('text', expect.stringMatching(/… \[truncated\]$/));
   });
 
   test.each<[number, boolean, string]>([
@@ -146,6 +156,26 @@ describe('no answer', () => {
     expect(completion).toHaveProperty('answer', status === 204 ? null : 'w\ufffdhy');
     expect(asked).toHaveLength(1);
   });
+
+  test.each([
+    [400, false],
+    [429, false],
+    [500, false],
+    [503, false],
+    [408, true],
+    [502, true],
+    [504, true],
+  ])(
+    '%i: whether the model may have worked is %s, also where the answer breaks off',
+    async (status, worked) => {
+      const { completion } = await ask(answering(status, 'why'));
+      expect(completion).toMatchObject({ kind: 'refused', status, may_have_worked: worked });
+      const broken = await ask((_asked, response) => {
+        response.writeHead(status, { 'content-length': 100 }).write('w', () => response.destroy());
+      });
+      expect(broken.completion).toMatchObject({ kind: 'unreadable', status, may_have_worked: worked });
+    },
+  );
 
   test('Retry-After is told, and a long answer is kept in part', async () => {
     const { completion } = await ask(answering(429, 'x'.repeat(10_000), { 'retry-after': '7' }));
@@ -170,7 +200,7 @@ describe('no answer', () => {
       kind: 'unreadable',
       status: null,
       retryable: true,
-      was_sent: true,
+      may_have_worked: true,
       message: 'llm-connect: no answer within 0.05 s',
     });
     const halfway = await ask((_asked, response) => response.writeHead(200).write('{"choices":'), {}, 200);
@@ -182,10 +212,11 @@ describe('no answer', () => {
     const { completion } = await ask(() => giveUp.abort(new Error('cancelled')), { signal: giveUp.signal });
     expect(completion).toMatchObject({
       kind: 'unreadable',
+      may_have_worked: true,
       message: 'llm-connect: the request was given up',
     });
     const before = await ask(answering(200, said('{}')), { signal: AbortSignal.abort() });
-    expect(before.completion).toMatchObject({ kind: 'unreadable' });
+    expect(before.completion).toMatchObject({ kind: 'unreadable', may_have_worked: false });
     expect(before.asked).toEqual([]);
   });
 
@@ -206,23 +237,46 @@ describe('no answer', () => {
     });
     expect(await client.complete(REQUEST)).toMatchObject({
       status: 200,
-      was_sent: true,
+      may_have_worked: true,
       message: 'llm-connect: the connection broke off',
     });
     await new Promise((resolve) => server.close(resolve));
     expect(await client.complete(REQUEST)).toMatchObject({
       kind: 'unreadable',
       status: null,
-      was_sent: false,
+      may_have_worked: false,
       message: 'llm-connect: connection refused; is LLM_CONNECT_URL right?',
     });
+  });
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['is refused', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['breaks off', (socket) => socket.destroy()],
+    ['is never answered', () => undefined],
+  ])('of TLS that %s, nothing has reached a model', async (_what, onData) => {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('error', () => undefined).once('data', () => onData(socket));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const url = `https://127.0.0.1:${port}`;
+    const client = createLlmConnectClient({ url, timeoutMs: 500, model: undefined });
+    expect(await client.complete(REQUEST)).toMatchObject({
+      kind: 'unreadable',
+      status: null,
+      may_have_worked: false,
+    });
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
   });
 
   test('an address that is none does not throw', async () => {
     const client = createLlmConnectClient({ url: 'nonsense', timeoutMs: 5000, model: undefined });
     expect(await client.complete(REQUEST)).toMatchObject({
       kind: 'unreadable',
-      was_sent: false,
+      may_have_worked: false,
       message: expect.stringContaining('LLM_CONNECT_URL'),
     });
   });

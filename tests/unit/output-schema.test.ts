@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalJson, type JsonObject } from '../../src/core/json.ts';
 import { createSchemaCheck } from '../../src/core/json-schema.ts';
-import { type ChatMessage, createOutputCheck, reaskMessages } from '../../src/core/output-schema.ts';
+import {
+  type AnswerEnding,
+  type ChatMessage,
+  createOutputCheck,
+  reaskMessages,
+} from '../../src/core/output-schema.ts';
 import { fencedData } from '../../src/core/prompt-data.ts';
 import { findUnstorable } from '../../src/core/storable.ts';
 
@@ -19,7 +24,7 @@ const schema: JsonObject = {
     },
   },
 };
-const violationsOf = (text: string, ending?: 'complete' | 'truncated' | 'declined', by = schema) => {
+const violationsOf = (text: string, ending?: AnswerEnding, by = schema) => {
   const checked = checkOutput(by, text, ending);
   return checked.ok ? [] : checked.violations;
 };
@@ -69,6 +74,12 @@ describe('checking an answer', () => {
       { message: expect.stringContaining('cut off at the limit of tokens') },
     ]);
     expect(checkOutput(schema, '{"summary":"a","top":[]}', 'truncated').ok).toBe(true);
+    // 123 may be all of it, or the beginning of 1234.
+    expect(checkOutput({ type: 'integer' }, '123').ok).toBe(true);
+    expect(checkOutput({ type: 'integer' }, '123', 'truncated').ok).toBe(false);
+    expect(violationsOf('{"summary":"a","top":[]}', 'oversized')).toMatchObject([
+      { message: expect.stringContaining('more than 1 MiB') },
+    ]);
   });
 
   test('a refusal never counts, whatever it says', () => {

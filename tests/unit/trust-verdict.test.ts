@@ -20,6 +20,7 @@ const EVIDENCE: Evidence = {
 function tick(hours: number, changes: Partial<TickFacts> = {}): TickFacts {
   const due = NOW - hours * HOUR;
   return {
+    definition_id: 'triage',
     scheduled_for: time(due),
     deadline: time(due + HOUR / 2),
     outcome: 'fired',
@@ -34,6 +35,9 @@ function tick(hours: number, changes: Partial<TickFacts> = {}): TickFacts {
 const nothing = { outcome: null, run_id: null, run: null, evidence: null } as const;
 /** May still start. */
 const open = (hours: number): TickFacts => tick(hours, { ...nothing, deadline: time(NOW + 1) });
+/** Started, and not over. */
+const running = (hours: number): TickFacts =>
+  tick(hours, { run: { status: 'running', finished_at: null }, evidence: null, deadline: time(NOW) });
 const dirty = (hours: number): TickFacts =>
   tick(hours, {
     evidence: {
@@ -54,7 +58,15 @@ function judge(
   rest: { feedback?: TrustFeedback[]; obstacle?: string; required?: number } = {},
 ) {
   const { feedback = [said(2)], obstacle = null, required = 3 } = rest;
-  return verdictOf({ definition_id: 'triage', required, now: NOW, ticks, feedback, obstacle });
+  return verdictOf({
+    definition_id: 'triage',
+    required,
+    now: NOW,
+    ticks,
+    feedback,
+    obstacle,
+    counts_from: null,
+  });
 }
 
 test('three clean ticks in a row and feedback for one of them are trusted', () => {
@@ -112,9 +124,36 @@ test('a tick that nobody recorded is pending until its deadline, and missed then
 });
 
 test('what is pending at the top is not counted either way', () => {
-  const trust = judge([open(0), open(0.5), tick(1), tick(2), tick(3)]);
+  const trust = judge([open(0), running(0.5), tick(1), tick(2), tick(3)]);
   expect(trust).toMatchObject({ trusted: true, clean_streak: 3 });
   expect(trust.ticks.map(({ state }) => state)).toEqual(['pending', 'pending', 'clean', 'clean', 'clean']);
+});
+
+test('a tick that does not start while a later one is due is a doubt, however long it may still start', () => {
+  const trust = judge([open(0), open(0.5), tick(1), tick(2), tick(3)]);
+  expect(trust).toMatchObject({ trusted: false, clean_streak: 0 });
+  expect(trust.reason).toContain('2026-11-20T11:30:00Z is pending: it may still start until');
+  expect(trust.reason).toContain('a later one is due');
+  const justNow = open(50 / 3600);
+  expect(judge([open(0), justNow, tick(1), tick(2), tick(3)]).trusted).toBe(true);
+  const days = Array.from({ length: 11 }, (_, day) => open(24 * (day + 1)));
+  expect(judge([...days, tick(300), tick(301), tick(302)], { feedback: [said(300)] }).trusted).toBe(false);
+});
+
+test('where something could not be looked at again, trust says so', () => {
+  const unseen = tick(2, {
+    evidence: {
+      items: { ...EVIDENCE, state_hub_progress: { ...good, unchecked: 'State Hub is away' } },
+      evidence_hash: 'hash',
+      collected_at: time(NOW),
+    },
+  });
+  const trust = judge([tick(1), unseen, tick(3)]);
+  expect(trust.reason).toMatch(/; not looked at again just now: State Hub is away$/);
+  expect(trust.ticks[1]?.evidence.state_hub_progress).toMatchObject({
+    ok: true,
+    unchecked: 'State Hub is away',
+  });
 });
 
 test('what is pending behind a counted tick breaks the streak', () => {
@@ -124,9 +163,9 @@ test('what is pending behind a counted tick breaks the streak', () => {
 });
 
 test('a run that is running is waited for, for an hour after its deadline', () => {
-  const running = { run: { status: 'running', finished_at: null }, evidence: null } as const;
-  expect(judge([tick(1, { ...running, deadline: time(NOW - HOUR) })]).ticks[0]?.state).toBe('pending');
-  expect(judge([tick(1, { ...running, deadline: time(NOW - HOUR - 1) })]).ticks[0]).toMatchObject({
+  const until = (deadline: number): TickFacts => ({ ...running(1), deadline: time(deadline) });
+  expect(judge([until(NOW - HOUR)]).ticks[0]?.state).toBe('pending');
+  expect(judge([until(NOW - HOUR - 1)]).ticks[0]).toMatchObject({
     state: 'dirty',
     reason: 'its run is still running',
   });
@@ -143,7 +182,12 @@ test('evidence is waited for, for fifteen minutes after the run', () => {
     collected_at: null,
     evidence_hash: null,
   });
-  expect(late?.evidence.activity_run).toEqual({ ok: false, detail: 'not collected' });
+  expect(late?.evidence.activity_run).toEqual({
+    ok: false,
+    detail: 'not collected',
+    needed: true,
+    unchecked: null,
+  });
 });
 
 test('evidence stands where the run itself is no longer on record', () => {
@@ -190,7 +234,7 @@ test('the newest ticks are listed up to the number asked for, those that are pen
 });
 
 test('whatever happened, trust takes the required clean ticks in a row and feedback for one of them', () => {
-  const kinds = { clean: tick, dirty, pending: open };
+  const kinds = { clean: tick, dirty, pending: running };
   const kind = fc.constantFrom<keyof typeof kinds>('clean', 'clean', 'clean', 'dirty', 'pending');
   fc.assert(
     fc.property(
