@@ -10,6 +10,7 @@ import { type Admission, admissionOf } from '../schedules/admission.ts';
 import { recordTicks } from '../schedules/record-ticks.ts';
 import { closeDispatch, hasDispatch, insertDispatch } from '../store/dispatches.ts';
 import { type Pool, type Queryable, readClock, transaction } from '../store/pool.ts';
+import { mayBeForgotten } from '../store/retention.ts';
 import { finishRun, insertRunningRun, type NewRun, NOTHING_DECIDED, UNSAID } from '../store/runs.ts';
 import { closeTick, lockTick, type Tick } from '../store/schedule-ticks.ts';
 import { lockSchedule, type ScheduleRow } from '../store/schedules.ts';
@@ -42,7 +43,8 @@ export function createAdmit(deps: AdmitDeps): Activities['admit'] {
 }
 
 interface Admitted {
-  admission: Admission;
+  /** `forgotten`: of so long ago that it may have run, and been deleted. */
+  admission: Admission | 'forgotten';
   /** Where the run ended before it did anything. */
   refused: 'missed' | 'failed' | null;
   /** Ticks that turned out to be `paused` on the way. */
@@ -52,7 +54,9 @@ interface Admitted {
 function count({ logger, metrics }: AdmitDeps, input: AdmitInput, admitted: Admitted): void {
   const { admission, refused, paused } = admitted;
   const { definition_id } = input;
-  logger.debug({ ...input, admission }, 'a schedule started a workflow');
+  if (admission === 'forgotten')
+    logger.warn(input, 'a workflow began before what is still on record, and runs nothing');
+  else logger.debug({ ...input, admission }, 'a schedule started a workflow');
   metrics.ticks.inc({ definition_id, outcome: 'paused' }, paused);
   if (admission === 'fired' || admission === 'missed')
     metrics.ticks.inc({ definition_id, outcome: admission });
@@ -79,10 +83,11 @@ async function admitOnce(
   });
   const { workflow_id, first_workflow_run_id } = input;
   const dispatch = { dispatch_id, workflow_id, first_workflow_run_id };
-  if (admission === 'paused') {
+  const isForgotten = admission === 'by_hand' && (await mayBeForgotten(client, input.workflow_started_at));
+  if (admission === 'paused' || isForgotten) {
     await insertDispatch(client, { ...dispatch, members: [] });
     await closeDispatch(client, dispatch_id, 'deciding');
-    return { admission, refused: null, paused };
+    return { admission: isForgotten ? 'forgotten' : admission, refused: null, paused };
   }
   const run = newScheduledRun(input, dispatch_id, admission, schedule);
   const { run_id, definition_id, definition_hash } = run;

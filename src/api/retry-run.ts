@@ -12,6 +12,7 @@ import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import {
   findRunningOfChain,
   findUnfailedOfChain,
+  holdRun,
   lastRetryNumber,
   lockChain,
   readRunsForPrepare,
@@ -126,6 +127,8 @@ async function insertRetry(
   const { definition_id, origin_trigger_key } = failed;
   // All runs of a chain have the same idempotency keys: two at a time would write the same tasks.
   await lockChain(client, definition_id, origin_trigger_key);
+  if (!(await holdRun(client, failed.run_id)))
+    throw new Problem('not_found', `run ${failed.run_id} is no longer stored`);
   // A resume of its pending tasks may have reopened it, or the first run of its chain.
   const now = (await readRunsForPrepare(client, [failed.run_id])).get(failed.run_id);
   if (now) refuseUnfailed(now);

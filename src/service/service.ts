@@ -18,6 +18,8 @@ import { createReconcile, startReconciler } from '../bridge/reconcile.ts';
 import { createRecordBatch } from '../bridge/record.ts';
 import type { ServiceConfig } from '../config.ts';
 import { createAppliedRegistry } from '../definitions/applied-registry.ts';
+import { createDeleteExpired } from '../retention/delete-expired.ts';
+import { startRetention } from '../retention/retention.ts';
 import { createAccountForTicks } from '../schedules/account-for-ticks.ts';
 import { lateTemporalSchedules } from '../schedules/late-temporal-schedules.ts';
 import { createPauseAllExceeded, createPauseExceeded } from '../schedules/pause-exceeded.ts';
@@ -76,6 +78,7 @@ interface Parts {
   bridge: Bridge | null;
   reconcilers: { stop(): Promise<void> }[];
   trust: { stop(): Promise<void> }[];
+  retention: { stop(): Promise<void> } | null;
 }
 
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -106,6 +109,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     bridge: null,
     reconcilers: [],
     trust: [],
+    retention: null,
   };
 
   const startDispatch: StartDispatch = async (dispatchId) => {
@@ -177,6 +181,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         startFeedbackReports({ pool, progress: stateHub, logger }),
         startTrustedMetric({ pool, readTrust, metrics, logger }),
       ];
+    if (roles.includes('subscriber')) {
+      const periods = { retentionDays: config.RETENTION_DAYS, dedupeDays };
+      parts.retention = startRetention(createDeleteExpired({ pool, metrics, logger, ...periods }), logger);
+    }
     return (
       (await waiting.until('Temporal', startTemporal)) &&
       (!roles.includes('subscriber') || (await startSubscriber()))
@@ -271,7 +279,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       );
     await step('consuming', async () => parts.bridge?.stop(FLUSH_GRACE_MS));
     await step('timers', () =>
-      Promise.all([...parts.reconcilers, ...parts.trust].map((each) => each.stop())),
+      Promise.all([...parts.reconcilers, ...parts.trust, parts.retention].map((each) => each?.stop())),
     );
     await step('api', () => app.close());
     await step('worker', async () => {

@@ -232,6 +232,12 @@ export async function lockChain(
   );
 }
 
+/** Keeps the run, and with it its chain, from being deleted for its age until the transaction ends. False where it is gone. */
+export async function holdRun(db: Queryable, runId: string): Promise<boolean> {
+  const { rows } = await db.query('SELECT 1 FROM activity_runs WHERE run_id = $1 FOR KEY SHARE', [runId]);
+  return rows.length > 0;
+}
+
 /** The run of a chain of retries that is not over yet, or that has succeeded: then there is nothing left to retry. */
 export async function findUnfailedOfChain(
   db: Queryable,

@@ -14,6 +14,7 @@ export interface Metrics {
   openDispatches: Gauge;
   expectationBreached: Gauge<'definition_id'>;
   trusted: Gauge<'definition_id'>;
+  retentionDeleted: Counter<'table'>;
 }
 
 export function createMetrics(): Metrics {
@@ -42,5 +43,6 @@ export function createMetrics(): Metrics {
       'definition_id',
     ]),
     trusted: gauge('trusted', '1 where the newest scheduled runs are clean', ['definition_id']),
+    retentionDeleted: counter('retention_deleted_total', 'Rows deleted for their age, by table', ['table']),
   };
 }

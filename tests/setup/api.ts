@@ -143,7 +143,13 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
       return counts;
     },
     async clear() {
-      const kept = ['schema_migrations', 'registry_version', 'activity_definitions', 'event_types'];
+      const kept = [
+        'schema_migrations',
+        'registry_version',
+        'retention',
+        'activity_definitions',
+        'event_types',
+      ];
       const tables = (await tablesOf(pool)).filter((table) => !kept.includes(table));
       await pool.query(`TRUNCATE ${tables.join(', ')}`);
       started.length = 0;

@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   service: [
     'api',
     'worker',
+    'retention',
     'activities',
     'trust',
     'bridge',
@@ -67,6 +68,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'workflows',
     'core',
   ],
+  retention: ['store', 'telemetry'],
   trust: ['definitions', 'reports', 'store', 'clients', 'telemetry', 'core'],
   bridge: ['definitions', 'resolvers', 'sinks', 'store', 'telemetry', 'workflows', 'core'],
   schedules: ['definitions', 'resolvers', 'sinks', 'store', 'telemetry', 'workflows', 'core'],
