@@ -1,9 +1,9 @@
 /** Issue 7, 7: on the real path, what was deleted does not run again, whoever asks for it. */
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import { metricsEvent, SUBJECT } from '../setup/event-path.ts';
+import { createEventPath, metricsEvent } from '../setup/event-path.ts';
 import { createRetention, passDays } from '../setup/retention.ts';
 import { createSchedulePath, type SchedulePath, scheduled, uniqueId } from '../setup/schedule-path.ts';
-import type { ServiceProcess } from '../setup/service-process.ts';
+import { type ServiceProcess, spawnService } from '../setup/service-process.ts';
 import { until } from '../setup/until.ts';
 
 let path: SchedulePath;
@@ -90,36 +90,28 @@ test('a workflow that somebody triggers in Temporal now is run, whatever was del
 });
 
 test('the service deletes what is old when it starts, and an event that comes again is a duplicate', async () => {
-  await using events = await createSchedulePath(inject('servers'), {
-    review: `
-id: review
-title: Review
-owner: tests
-trigger: { event: { type: kaizen.metrics.recorded } }
-`,
-  });
+  await using events = await createEventPath(inject('servers'));
+  const { environment } = events;
   const envelope = metricsEvent('old');
-  service = await events.spawn('worker,subscriber');
-  await service.ready();
-  const accepted = async () => (await events.count('event_decisions')) > 0;
-  await events.publish(envelope, SUBJECT);
-  await until(
-    'the event has a fate',
-    async () => (await events.count('event_ids')) + (await events.count('quarantined_events')) > 0,
-  );
-  expect(await accepted()).toBe(true);
+  const first = await spawnService({ environment, roles: 'worker,subscriber' });
+  await first.ready();
+  await events.publish(envelope);
+  await until('it ran', async () => (await events.count('activity_runs')) === 1);
+  // The newest completed run of a definition stays.
+  await events.publish(metricsEvent('newer'));
+  await until('both ran', async () => (await events.count('activity_runs')) === 2);
   await events.drained();
-  await until('it ran', async () => (await events.count('dispatches', 'closed_at IS NULL')) === 0);
-  await service.stop();
+  await first.stop();
   await passDays(events.pool, 91);
-  service = await events.spawn('worker,subscriber');
-  await service.ready();
-  await until('what is old is deleted', async () => (await events.count('events')) === 0);
-  await events.publish(envelope, SUBJECT);
+  await using again = await spawnService({ environment, roles: 'worker,subscriber' });
+  await again.ready();
+  await until('what is old is deleted', async () => (await events.count('events')) === 1);
+  await events.publish(envelope);
   await until('it is a duplicate', async () => (await events.count('event_duplicates')) === 1);
   await events.drained();
-  expect(await events.count('event_decisions')).toBe(0);
-  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  expect(await events.count('event_decisions')).toBe(1);
+  expect(await events.count('activity_runs', `event_id = 'old'`)).toBe(0);
+  const metrics = await (await fetch(`${again.url}/metrics`)).text();
   expect(metrics).toContain('activity_core_retention_deleted_total{table="events"} 1');
-  expect(service.log()).toContain('"msg":"what is old was deleted"');
+  expect(again.log()).toContain('"msg":"what is old was deleted"');
 });
