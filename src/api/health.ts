@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { listOpenBreaches, type OpenBreach } from '../store/expectation-breaches.ts';
 import type { Pool } from '../store/pool.ts';
+import { readQuarantineBytes } from '../store/quarantine-volume.ts';
 import { countPendingTasks } from '../store/task-spawn-log.ts';
 import { type Expectation, listExpectations } from '../store/watched-definitions.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -16,6 +17,7 @@ export interface HealthDeps {
   checks: () => Promise<Record<string, { ok: boolean; message: string }>>;
   /** Prometheus text of the Temporal SDK; '' where there is none or it cannot be had. */
   temporalMetrics: () => Promise<string>;
+  quarantineMaxBytes: number;
 }
 
 const readiness = z.object({
@@ -29,6 +31,7 @@ const readiness = z.object({
       since: timestamp,
     }),
   ),
+  notes: z.array(z.string()).describe('What somebody should look at although the process works'),
 });
 
 const ok = { ok: true, message: 'ok' };
@@ -36,6 +39,7 @@ const readyExample = {
   status: 'ready',
   checks: { postgres: ok, nats: ok, temporal: ok, definitions: ok },
   expectations_breached: [],
+  notes: [],
 };
 const notReadyExample = {
   ...readyExample,
@@ -57,7 +61,8 @@ const breachedExample = {
 
 const tags = ['health'];
 
-export function healthRoutes({ pool, metrics, checks, temporalMetrics }: HealthDeps): FastifyPluginAsyncZod {
+export function healthRoutes(deps: HealthDeps): FastifyPluginAsyncZod {
+  const { pool, metrics, checks, temporalMetrics } = deps;
   return async (app) => {
     app.get(
       '/healthz',
@@ -78,7 +83,7 @@ export function healthRoutes({ pool, metrics, checks, temporalMetrics }: HealthD
       {
         schema: {
           summary: 'Can the process work',
-          description: '503 while one of the checks fails. A breached expectation alone stays 200.',
+          description: '503 while one of the checks fails. A breached expectation or a note alone stays 200.',
           tags,
           security: [],
           response: {
@@ -92,8 +97,10 @@ export function healthRoutes({ pool, metrics, checks, temporalMetrics }: HealthD
         const isReady = Object.values(found).every((check) => check.ok);
         const status = isReady ? ('ready' as const) : ('not_ready' as const);
         // Without PostgreSQL nobody knows, and the check says so.
-        const expectations_breached = found.postgres?.ok ? await readBreaches(pool, request.log) : [];
-        return reply.code(isReady ? 200 : 503).send({ status, checks: found, expectations_breached });
+        const [expectations_breached, notes] = found.postgres?.ok
+          ? await Promise.all([readBreaches(pool, request.log), readNotes(deps, request.log)])
+          : [[], []];
+        return reply.code(isReady ? 200 : 503).send({ status, checks: found, expectations_breached, notes });
       },
     );
 
@@ -116,6 +123,11 @@ export function healthRoutes({ pool, metrics, checks, temporalMetrics }: HealthD
             // Metrics matter most while something is away: the gauge keeps its last value.
             (error: unknown) => request.log.warn({ err: error }, 'the outbox could not be counted'),
           ),
+          readQuarantineBytes(pool).then(
+            (bytes) => metrics.quarantineBytes.set(bytes),
+            (error: unknown) =>
+              request.log.warn({ err: error }, 'the volume of quarantine could not be read'),
+          ),
           listExpectations(pool).then(
             (expectations) => setBreached(metrics, expectations),
             (error: unknown) => request.log.warn({ err: error }, 'the expectations could not be read'),
@@ -133,6 +145,22 @@ async function readBreaches(pool: Pool, logger: Pick<Logger, 'warn'>): Promise<O
     return await listOpenBreaches(pool);
   } catch (error) {
     logger.warn({ err: error }, 'the breached expectations could not be read');
+    return [];
+  }
+}
+
+async function readNotes(
+  { pool, quarantineMaxBytes }: HealthDeps,
+  logger: Pick<Logger, 'warn'>,
+): Promise<string[]> {
+  try {
+    const bytes = await readQuarantineBytes(pool);
+    if (bytes < quarantineMaxBytes) return [];
+    return [
+      `quarantine is full (${bytes} bytes of ${quarantineMaxBytes}): what is refused is counted and not kept; redrive or discard, or raise QUARANTINE_MAX_BYTES`,
+    ];
+  } catch (error) {
+    logger.warn({ err: error }, 'the volume of quarantine could not be read');
     return [];
   }
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { createRedrive, type RedriveDeps } from '../bridge/redrive.ts';
 import { QUARANTINE_REASONS } from '../core/envelope.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
+import { listOverflow } from '../store/quarantine-overflow.ts';
 import {
   closeQuarantined,
   findQuarantined,
@@ -12,7 +13,7 @@ import {
 } from '../store/quarantined-events.ts';
 import { decision, decisionExample } from './events.ts';
 import { dryRunFlag, isUuid, pageQuery, pathUuid, storableText } from './inputs.ts';
-import { listOf, timestamp, uuidText, violations } from './outputs.ts';
+import { timestamp, uuidText, violations } from './outputs.ts';
 import { Problem, problems } from './problem.ts';
 
 const STATES = ['open', 'redriven', 'discarded'] as const;
@@ -24,7 +25,9 @@ const quarantined = z.object({
   headers: z.record(z.string(), z.array(z.string())),
   reason: z.enum(QUARANTINE_REASONS),
   violations,
-  bytes_base64: z.string().describe('The message as it came'),
+  bytes_base64: z
+    .string()
+    .describe('The message as it came; empty where it is closed and its bytes were given up to make room'),
   size: z.int(),
   state: z.enum(STATES),
   state_reason: z.string().nullable().describe('Why it was discarded'),
@@ -44,6 +47,40 @@ const example = {
   state_reason: null,
   event_uid: null,
 };
+
+const overflow = z
+  .array(
+    z.object({
+      reason: z.enum(QUARANTINE_REASONS),
+      count: z.int(),
+      first_at: timestamp,
+      last_at: timestamp,
+      last_subject: z.string(),
+      first_stream_seq: z.int(),
+      last_stream_seq: z.int(),
+    }),
+  )
+  .describe('What was counted and not kept, since quarantine was full (QUARANTINE_MAX_BYTES)');
+
+const list = z.object({ items: z.array(quarantined), next_cursor: z.string().nullable(), overflow }).meta({
+  examples: [
+    {
+      items: [example],
+      next_cursor: null,
+      overflow: [
+        {
+          reason: 'not_json',
+          count: 12_000,
+          first_at: '2026-11-20T08:15:00.2Z',
+          last_at: '2026-11-20T09:40:11.7Z',
+          last_subject: 'activity.kaizen.metrics.recorded',
+          first_stream_seq: 5_001,
+          last_stream_seq: 17_312,
+        },
+      ],
+    },
+  ],
+});
 
 const redriven = z
   .object({
@@ -77,16 +114,21 @@ export function quarantineRoutes(deps: RedriveDeps): FastifyPluginAsyncZod {
       {
         schema: {
           summary: 'List what was refused',
-          description: 'Each message whole, with the reason, newest first.',
+          description:
+            'Each message whole, with the reason, newest first; `overflow` counts those that there was no room for.',
           tags,
           querystring: query,
-          response: { 200: listOf(quarantined, example), ...problems() },
+          response: { 200: list, ...problems() },
         },
       },
       async (request) => {
         const { limit, cursor, ...filter } = request.query;
         const page = await listQuarantined(pool, filter, { limit, cursor });
-        return { items: page.items.map(toItem), next_cursor: page.next_cursor };
+        return {
+          items: page.items.map(toItem),
+          next_cursor: page.next_cursor,
+          overflow: await listOverflow(pool),
+        };
       },
     );
 

@@ -5,7 +5,7 @@
 import { quarantineId } from '../core/ids.ts';
 import { listRecordedMessages } from '../store/event-ids.ts';
 import type { Queryable } from '../store/pool.ts';
-import { listQuarantinedAmong } from '../store/quarantined-events.ts';
+import { listRefusedAmong } from '../store/quarantined-events.ts';
 import type { Candidate, Decoded, Refused } from './decode.ts';
 import type { ReceivedMessage } from './message.ts';
 
@@ -19,7 +19,7 @@ export async function withoutKnownFates(
   { candidates, refused }: Decoded,
 ): Promise<Undecided> {
   const quarantined =
-    candidates.length > 0 ? await listQuarantinedAmong(client, candidates.map(idOf)) : new Set();
+    candidates.length > 0 ? await listRefusedAmong(client, candidates.map(idOf)) : new Set();
   const readable = refused.flatMap((one) =>
     one.event_uid ? [{ ...keyOf(one.message), event_uid: one.event_uid }] : [],
   );

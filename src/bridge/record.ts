@@ -23,11 +23,22 @@ export interface RecordDeps extends WriteDeps {
 
 export type RecordBatch = (messages: ReceivedMessage[]) => Promise<Recorded>;
 
+const ALARM_INTERVAL_MS = 60_000;
+
 export function createRecordBatch(deps: RecordDeps): RecordBatch {
-  return function recordBatch(messages) {
-    return withCurrentRegistry(deps.registry, (registry) =>
+  let quietUntil = 0;
+  return async function recordBatch(messages) {
+    const recorded = await withCurrentRegistry(deps.registry, (registry) =>
       recordHalving(deps, registry, decodeMessages(messages, registry, deps.dedupeDays)),
     );
+    if (recorded.overflowed.length > 0 && performance.now() >= quietUntil) {
+      quietUntil = performance.now() + ALARM_INTERVAL_MS;
+      deps.logger.error(
+        { quarantine_max_bytes: deps.quarantineMaxBytes, counted: recorded.overflowed.length },
+        'quarantine is full: refused messages are counted and not kept; redrive or discard, or raise QUARANTINE_MAX_BYTES',
+      );
+    }
+    return recorded;
   };
 }
 
@@ -68,6 +79,7 @@ function merge(first: Recorded, second: Recorded): Recorded {
     conflicts: [...first.conflicts, ...second.conflicts],
     decisions: [...first.decisions, ...second.decisions],
     quarantined: [...first.quarantined, ...second.quarantined],
+    overflowed: [...first.overflowed, ...second.overflowed],
   };
 }
 
@@ -79,6 +91,7 @@ export function countMetrics(metrics: Metrics, recorded: Recorded): void {
   metrics.events.inc({ fate: 'duplicate' }, recorded.duplicates);
   metrics.events.inc({ fate: 'quarantined' }, recorded.quarantined.length);
   for (const { reason } of recorded.quarantined) metrics.quarantined.inc({ reason });
+  for (const { reason } of recorded.overflowed) metrics.quarantineOverflow.inc({ reason });
   for (const { definition_id, outcome } of recorded.decisions) {
     metrics.decisions.inc({ definition_id, outcome });
     if (outcome === 'filter_error') metrics.runs.inc({ definition_id, status: 'failed' });

@@ -30,6 +30,7 @@ export interface RedriveDeps {
   metrics: Metrics;
   logger: Logger;
   dedupeDays: number;
+  quarantineMaxBytes: number;
 }
 
 /** `quarantined`: refused again, with the reason as it is now. `decisions` are those that this redrive made. */

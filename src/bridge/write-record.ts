@@ -7,21 +7,22 @@ import { type EventDecision, insertDecisions } from '../store/event-decisions.ts
 import { countDuplicates } from '../store/event-ids.ts';
 import { insertEvents } from '../store/events.ts';
 import type { Queryable } from '../store/pool.ts';
-import { insertQuarantined } from '../store/quarantined-events.ts';
 import { type DecidedRun, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
 import type { Candidate, Refused } from './decode.ts';
 import { composeDispatches } from './dispatch.ts';
 import { keepPausesOf } from './ended-pause.ts';
 import { type Identified, identify } from './identify.ts';
-import { idOf, type Undecided } from './known-fates.ts';
+import type { Undecided } from './known-fates.ts';
 import { type FilterFailure, type Matched, matchEvents } from './match.ts';
+import { type Quarantine, writeQuarantine } from './write-quarantine.ts';
 
 export interface WriteDeps {
   resolvers: Resolvers;
   sinkMode: DecideSinkMode;
+  quarantineMaxBytes: number;
 }
 
-export interface Recorded {
+export interface Recorded extends Quarantine {
   /** What is to be started before the batch is acknowledged. */
   dispatch_ids: string[];
   open_dispatches: number;
@@ -30,8 +31,6 @@ export interface Recorded {
   /** Refused for what is on record, not for what they are. */
   conflicts: Refused[];
   decisions: EventDecision[];
-  /** Those that were not in quarantine before. */
-  quarantined: Refused[];
 }
 
 /** @throws PauseEndedError: the registry is to be read again */
@@ -59,7 +58,7 @@ export async function writeRecord(
     duplicates: repeated,
     conflicts,
     decisions: matched.decisions,
-    quarantined: await writeQuarantine(client, [...undecided.refused, ...conflicts]),
+    ...(await writeQuarantine(client, [...undecided.refused, ...conflicts], deps.quarantineMaxBytes)),
     open_dispatches: await countOpenDispatches(client),
   };
 }
@@ -84,15 +83,6 @@ async function writeAccepted(
     client,
     matched.filterFailures.map((failure) => failedRun(failure, deps.sinkMode)),
   );
-}
-
-async function writeQuarantine(client: Queryable, refused: Refused[]): Promise<Refused[]> {
-  if (refused.length === 0) return [];
-  const inserted = await insertQuarantined(
-    client,
-    refused.map((one) => ({ ...one.message, id: idOf(one), reason: one.reason, violations: one.violations })),
-  );
-  return refused.filter((one) => inserted.has(idOf(one)));
 }
 
 function duplicateOf({ event_uid, message: { stream_seq, stream_timestamp } }: Candidate) {

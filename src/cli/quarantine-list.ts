@@ -1,6 +1,6 @@
 /** `quarantine list`: what was refused. */
 import { type Command, Option } from 'commander';
-import type { Quarantined } from '../clients/activity-core-api-shapes.ts';
+import type { Quarantined, QuarantinePage } from '../clients/activity-core-api-shapes.ts';
 import { apiCommand, type Cli, connectApi } from './cli.ts';
 import { type PageOptions, printList, withPage } from './list-output.ts';
 import { styleOf } from './status-style.ts';
@@ -20,11 +20,20 @@ export function addQuarantineList(quarantine: Command, cli: Cli): void {
       const { state, reason, limit, cursor } = options;
       const page = await (await connectApi(cli, options)).listQuarantine({ state, reason, limit, cursor });
       printList(cli.terminal, { page, columns: COLUMNS, empty: EMPTY, json: options.json });
+      if (!options.json && page.overflow?.length) cli.terminal.print(overflowText(page.overflow));
       cli.end(0);
     });
 }
 
 const EMPTY = 'Nothing in quarantine. `activity-core events list` shows what was accepted.';
+
+function overflowText(overflow: NonNullable<QuarantinePage['overflow']>): string {
+  const counts = overflow.map(
+    ({ reason, count, first_at, last_at }) =>
+      `${reason} ${count} (${shortTime(first_at)} to ${shortTime(last_at)})`,
+  );
+  return `Counted and not kept, since quarantine was full: ${counts.join(', ')}. Redrive or discard what is open, or raise QUARANTINE_MAX_BYTES.`;
+}
 
 const COLUMNS: Column<Quarantined>[] = [
   { title: 'RECEIVED', value: ({ received_at }) => shortTime(received_at) },

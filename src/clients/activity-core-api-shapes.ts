@@ -240,6 +240,14 @@ export const quarantinedSchema = z.looseObject({
   state: text,
 });
 
+/** `overflow`: counted and not kept, since quarantine was full; an older service does not tell. */
+export const quarantinePageSchema = z.looseObject({
+  ...pageSchema(quarantinedSchema).shape,
+  overflow: z
+    .array(z.looseObject({ reason: text, count: z.number(), first_at: text, last_at: text }))
+    .optional(),
+});
+
 export const redrivenSchema = z.looseObject({
   fate: text,
   decisions: z.array(decisionSchema.partial({ definition_hash: true, values: true, run_id: true })),
@@ -271,6 +279,7 @@ export type EventItem = z.output<typeof eventSchema>;
 export type EventDetail = z.output<typeof eventDetailSchema>;
 export type Decision = z.output<typeof decisionSchema>;
 export type Quarantined = z.output<typeof quarantinedSchema>;
+export type QuarantinePage = z.output<typeof quarantinePageSchema>;
 export type Redriven = z.output<typeof redrivenSchema>;
 export type Violation = z.output<typeof violationSchema>;
 export interface Page<Item> {

@@ -29,7 +29,9 @@ import {
   pageSchema,
   problemSchema,
   type Quarantined,
+  type QuarantinePage,
   quarantinedSchema,
+  quarantinePageSchema,
   type Redriven,
   type Resumed,
   type Run,
@@ -97,7 +99,7 @@ export interface ActivityCoreApi {
   discardTasks(body: PendingTasksRequest): Promise<PendingTasks>;
   listEvents(query: Query): Promise<Page<EventItem>>;
   getEvent(uidOrId: string): Promise<EventDetail>;
-  listQuarantine(query: Query): Promise<Page<Quarantined>>;
+  listQuarantine(query: Query): Promise<QuarantinePage>;
   getQuarantined(id: string): Promise<Quarantined>;
   redrive(id: string, body: { dry_run: boolean }): Promise<Redriven>;
   /** Resolves with what the API answers. */
@@ -175,7 +177,7 @@ export function createActivityCoreApi({ url, token, origin }: ActivityCoreApiOpt
     discardTasks: (body) => write(pendingTasksSchema, ['tasks', 'discard'], body),
     listEvents: (query) => read(pageSchema(eventSchema), ['events'], query),
     getEvent: (uidOrId) => read(eventDetailSchema, ['events', uidOrId]),
-    listQuarantine: (query) => read(pageSchema(quarantinedSchema), ['quarantine'], query),
+    listQuarantine: (query) => read(quarantinePageSchema, ['quarantine'], query),
     getQuarantined: (id) => read(quarantinedSchema, ['quarantine', id]),
     redrive: (id, body) => write(redrivenSchema, ['quarantine', id, 'redrive'], body),
     discard: (id, body) => write(jsonObject, ['quarantine', id, 'discard'], body),

@@ -14,6 +14,7 @@ import {
   type StartDispatch,
   type StartEmission,
 } from '../bridge/dispatch.ts';
+import { createKeepQuarantineRoom } from '../bridge/quarantine-room.ts';
 import { createReconcile, startReconciler } from '../bridge/reconcile.ts';
 import { createRecordBatch } from '../bridge/record.ts';
 import type { ServiceConfig } from '../config.ts';
@@ -93,7 +94,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const registry = createAppliedRegistry(pool, resolvers);
   const sinkMode = createSinkMode(config.ISSUE_SINK_TYPE);
   const namespace = config.temporal.namespace ?? 'default';
-  const dedupeDays = config.DEDUPE_DAYS;
+  const { DEDUPE_DAYS: dedupeDays, QUARANTINE_MAX_BYTES: quarantineMaxBytes } = config;
   const stopping = new AbortController();
   const waiting = createWaiting(stopping.signal, logger);
   const failure = Promise.withResolvers<never>();
@@ -143,24 +144,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
   });
 
+  const recording = { pool, registry, resolvers, sinkMode, metrics, logger, dedupeDays, quarantineMaxBytes };
   const app = createApp({
-    pool,
-    registry,
-    resolvers,
+    ...recording,
     rehearseModel: external.rehearseModel,
     recallModel: external.recallModel,
     readTrust,
-    sinkMode,
     startDispatch,
     startEmission,
     issueCore: external.issueCore,
     temporalSchedules,
     hasStateHub: stateHub !== null,
     definitionsDir: config.DEFINITIONS_DIR,
-    metrics,
-    logger,
     adminToken: config.ADMIN_TOKEN,
-    dedupeDays,
     roles,
     checks,
     temporalMetrics: () => readTemporalMetrics(metricsPort, logger),
@@ -216,6 +212,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         createReconcile({ pool, workflows, startDispatch, startEmission, metrics, logger }),
         createAccountForTicks({ pool, temporalSchedules, workflows, metrics, logger }),
         createPauseAllExceeded({ pool, logger }, pauseExceeded),
+        createKeepQuarantineRoom({ pool, maxBytes: quarantineMaxBytes, logger }),
       ].map((pass) => startReconciler(pass, logger));
     }
   }
@@ -254,7 +251,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       stream: config.NATS_STREAM,
       consumer: config.NATS_CONSUMER,
       pool,
-      record: createRecordBatch({ pool, registry, resolvers, sinkMode, metrics, logger, dedupeDays }),
+      record: createRecordBatch(recording),
       startDispatch,
       metrics,
       logger,

@@ -3,6 +3,7 @@ import type { QuarantineReason, Violation } from '../core/envelope.ts';
 import { storableText } from '../core/storable.ts';
 import { encodeCursor, type Page, type PageRequest, readPage } from './page.ts';
 import type { Queryable } from './pool.ts';
+import { STORED_BYTES } from './quarantine-volume.ts';
 
 export interface NewQuarantinedEvent {
   id: string;
@@ -30,12 +31,17 @@ export interface QuarantinedEvent {
 }
 
 const MOST_VIOLATIONS = 100;
+/** A key may be as long as the event: repeated in each violation, it would be a hundred times as much. */
+const LONGEST_VIOLATION = 2000;
 
 /** A message about bytes that cannot be stored quotes them. */
 const storable = ({ pointer, message }: Violation): Violation => ({
-  pointer: storableText(pointer),
-  message: storableText(message),
+  pointer: storableText(cut(pointer)),
+  message: storableText(cut(message)),
 });
+
+const cut = (text: string): string =>
+  text.length > LONGEST_VIOLATION ? `${text.slice(0, LONGEST_VIOLATION)}… [truncated]` : text;
 
 /** The id is made of the stream message: delivered again, it is the same row. Returns the ids of the new ones. */
 export async function insertQuarantined(db: Queryable, events: NewQuarantinedEvent[]): Promise<Set<string>> {
@@ -46,19 +52,29 @@ export async function insertQuarantined(db: Queryable, events: NewQuarantinedEve
     size: event.bytes.byteLength,
   }));
   const { rows: inserted } = await db.query(
-    `INSERT INTO quarantined_events (id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp)
-     SELECT id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp
-       FROM jsonb_to_recordset($1) AS t (id uuid, subject text, headers jsonb, reason text, violations jsonb, bytes bytea,
-                                        size integer, stream_seq bigint, stream_timestamp bigint)
-      ORDER BY stream_seq
-     ON CONFLICT DO NOTHING RETURNING id`,
+    `WITH inserted AS (
+       INSERT INTO quarantined_events (id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp)
+       SELECT id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp
+         FROM jsonb_to_recordset($1) AS t (id uuid, subject text, headers jsonb, reason text, violations jsonb, bytes bytea,
+                                          size integer, stream_seq bigint, stream_timestamp bigint)
+        ORDER BY stream_seq
+       ON CONFLICT DO NOTHING RETURNING id, ${STORED_BYTES} AS stored
+     ), added AS (
+       INSERT INTO quarantine_volume (bytes) SELECT sum(stored) FROM inserted HAVING count(*) > 0
+     )
+     SELECT id FROM inserted`,
     [JSON.stringify(rows)],
   );
   return new Set(inserted.map((row) => row.id));
 }
 
-export async function listQuarantinedAmong(db: Queryable, ids: string[]): Promise<Set<string>> {
-  const { rows } = await db.query('SELECT id FROM quarantined_events WHERE id = ANY ($1)', [ids]);
+/** Kept, or counted in `quarantine_overflow`. */
+export async function listRefusedAmong(db: Queryable, ids: string[]): Promise<Set<string>> {
+  const { rows } = await db.query(
+    `SELECT id FROM quarantined_events WHERE id = ANY ($1)
+      UNION ALL SELECT id FROM quarantine_overflow_messages WHERE id = ANY ($1)`,
+    [ids],
+  );
   return new Set(rows.map((row) => row.id));
 }
 

@@ -5,6 +5,8 @@ export interface Metrics {
   registry: Registry;
   events: Counter<'fate'>;
   quarantined: Counter<'reason'>;
+  quarantineOverflow: Counter<'reason'>;
+  quarantineBytes: Gauge;
   decisions: Counter<'definition_id' | 'outcome'>;
   runs: Counter<'definition_id' | 'status'>;
   tasks: Counter<'definition_id' | 'status'>;
@@ -29,6 +31,16 @@ export function createMetrics(): Metrics {
     registry,
     events: counter('events_total', 'Messages received, by fate', ['fate']),
     quarantined: counter('quarantined_total', 'Messages quarantined, by reason', ['reason']),
+    quarantineOverflow: counter(
+      'quarantine_overflow_total',
+      'Those of them that were counted and not kept, since quarantine was full',
+      ['reason'],
+    ),
+    quarantineBytes: gauge(
+      'quarantine_bytes',
+      'What quarantine holds; QUARANTINE_MAX_BYTES is its limit',
+      [],
+    ),
     decisions: counter('decisions_total', 'Decisions on events, by definition and outcome', [
       'definition_id',
       'outcome',

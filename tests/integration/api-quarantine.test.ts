@@ -68,7 +68,11 @@ test('what was refused is listed and shown whole, with its bytes', async () => {
     state_reason: null,
     event_uid: null,
   };
-  expect((await api.get('/api/v1/quarantine')).body).toEqual({ items: [item], next_cursor: null });
+  expect((await api.get('/api/v1/quarantine')).body).toEqual({
+    items: [item],
+    next_cursor: null,
+    overflow: [],
+  });
   expect(await shown(String((await newest()).id))).toEqual(item);
 });
 

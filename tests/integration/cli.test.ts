@@ -60,7 +60,7 @@ describe('lists', () => {
     expect(exitCode).toBe(0);
     expect(out).toContain(told);
     const json = await cli([group, 'list', '--json']);
-    expect(JSON.parse(json.out)).toEqual({ items: [], next_cursor: null });
+    expect(JSON.parse(json.out)).toMatchObject({ items: [], next_cursor: null });
   });
 
   test.each([

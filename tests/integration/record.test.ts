@@ -28,6 +28,7 @@ beforeAll(async () => {
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),
     dedupeDays: 400,
+    quarantineMaxBytes: 1024 ** 3,
   });
 });
 afterAll(() => database[Symbol.asyncDispose]());

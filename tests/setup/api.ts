@@ -71,8 +71,9 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     registry: createAppliedRegistry(pool, resolvers),
     sinkMode: createSinkMode('null'),
     metrics: createMetrics(),
-    logger: pino({ level: 'silent' }),
+    logger: overrides.logger ?? pino({ level: 'silent' }),
     dedupeDays: 400,
+    quarantineMaxBytes: overrides.quarantineMaxBytes ?? 1024 ** 3,
   };
   const app = createApp({
     ...shared,
