@@ -52,7 +52,22 @@ async function recordHalving(deps: RecordDeps, registry: Registry, decoded: Deco
     countMetrics(deps.metrics, recorded);
     return recorded;
   } catch (error) {
-    if (isTransient(error) || error instanceof PauseEndedError || candidates.length === 0) throw error;
+    if (isTransient(error) || error instanceof PauseEndedError) throw error;
+    // A good event must not be blamed for those that are kept with it.
+    if (candidates.length > 0 && refused.length > 0)
+      return inTurn(deps, registry, [
+        { candidates, refused: [] },
+        { candidates: [], refused },
+      ]);
+    if (candidates.length === 0) {
+      if (refused.length <= 1) throw error;
+      // Each of them can be kept, but not all in one statement: PostgreSQL takes 256 MiB.
+      const half = refused.length >> 1;
+      return inTurn(deps, registry, [
+        { candidates: [], refused: refused.slice(0, half) },
+        { candidates: [], refused: refused.slice(half) },
+      ]);
+    }
     const [culprit] = candidates;
     if (candidates.length === 1 && culprit) {
       deps.logger.warn(
@@ -61,13 +76,23 @@ async function recordHalving(deps: RecordDeps, registry: Registry, decoded: Deco
       );
       const violations = [{ pointer: '', message: `cannot be recorded: ${(error as Error).message}` }];
       const alone: Refused = { message: culprit.message, event_uid: null, reason: 'unstorable', violations };
-      return recordHalving(deps, registry, { candidates: [], refused: [...refused, alone] });
+      return recordHalving(deps, registry, { candidates: [], refused: [alone] });
     }
     const middle = candidates.length >> 1;
-    const first = await recordHalving(deps, registry, { candidates: candidates.slice(0, middle), refused });
-    const second = await recordHalving(deps, registry, { candidates: candidates.slice(middle), refused: [] });
-    return merge(first, second);
+    return inTurn(deps, registry, [
+      { candidates: candidates.slice(0, middle), refused: [] },
+      { candidates: candidates.slice(middle), refused: [] },
+    ]);
   }
+}
+
+async function inTurn(
+  deps: RecordDeps,
+  registry: Registry,
+  [one, other]: [Decoded, Decoded],
+): Promise<Recorded> {
+  const first = await recordHalving(deps, registry, one);
+  return merge(first, await recordHalving(deps, registry, other));
 }
 
 function merge(first: Recorded, second: Recorded): Recorded {

@@ -9,6 +9,8 @@ import { describeFound } from './wording.ts';
 
 const LONGEST_URL = 2_048;
 const MAX_VIOLATIONS = 100;
+/** A name may be as long as the value: repeated in each violation, it would be a hundred times as much. */
+const LONGEST_POINTER = 1_000;
 
 export type SchemaValidator = (value: Json) => Violation[];
 
@@ -92,12 +94,18 @@ const linearRegExp = Object.assign(
 function violationsOf(validate: ValidateFunction, base: string): Violation[] {
   const errors = validate.errors ?? [];
   const violations = errors.slice(0, MAX_VIOLATIONS).map((error) => ({
-    pointer: `${base}${error.instancePath}${memberOf(error)}`,
+    pointer: shortened(`${base}${error.instancePath}${memberOf(error)}`),
     message: wording(error),
   }));
   const more = errors.length - violations.length;
   if (more > 0) violations.push({ pointer: base, message: `and ${more} more` });
   return violations;
+}
+
+function shortened(pointer: string): string {
+  if (pointer.length <= LONGEST_POINTER) return pointer;
+  // A copy: what `slice` gives keeps all of its string in memory.
+  return Buffer.from(`${pointer.slice(0, LONGEST_POINTER)}… [truncated]`).toString();
 }
 
 /** The member that is missing or too many: its pointer says more than that of the object around it. */

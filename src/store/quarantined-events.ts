@@ -31,8 +31,8 @@ export interface QuarantinedEvent {
 }
 
 const MOST_VIOLATIONS = 100;
-/** A key may be as long as the event: repeated in each violation, it would be a hundred times as much. */
-const LONGEST_VIOLATION = 2000;
+/** A pointer leads through keys that may be as long as the event. */
+const LONGEST_VIOLATION = 2_000;
 
 /** A message about bytes that cannot be stored quotes them. */
 const storable = ({ pointer, message }: Violation): Violation => ({

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import type { ReceivedMessage } from '../../src/bridge/message.ts';
 import { createKeepQuarantineRoom } from '../../src/bridge/quarantine-room.ts';
 import { measureQuarantine, readQuarantineBytes } from '../../src/store/quarantine-volume.ts';
-import { createTestApi, itemsOf, reviewDefinition, type TestApi } from '../setup/api.ts';
+import { createTestApi, itemsOf, METRICS_TYPE, reviewDefinition, type TestApi } from '../setup/api.ts';
 import { captureCli } from '../setup/captured-cli.ts';
 import { metricsEvent } from '../setup/event-path.ts';
 
@@ -159,26 +159,16 @@ test('the volume is what is there, whoever removed rows and however many process
   expect(await readQuarantineBytes(api.pool)).toBe(0);
 });
 
-test('a key as long as the event is cut in each violation: what is kept stays in proportion to what came', async () => {
-  const summary = { success_rate: 1, ['k'.repeat(100_000)]: 1 };
-  const attributes = { agent: 'a', project: 'p', summary };
-  await api.declare(
-    [],
-    [
-      {
-        type: 'kaizen.metrics.recorded',
-        title: 't',
-        owner: 'o',
-        attributes_schema: {
-          type: 'object',
-          properties: { summary: { additionalProperties: { type: 'string', minLength: 9, enum: ['x'] } } },
-        },
-      },
-    ],
-  );
-  await api.receive({ bytes: Buffer.from(JSON.stringify(metricsEvent('long', 1, { attributes }))) });
-  const { rows } = await api.pool.query(
-    'SELECT octet_length(violations::text) AS bytes FROM quarantined_events',
-  );
-  expect(rows[0].bytes).toBeLessThan(20_000);
+test('keys as long as the events do not multiply in the violations: a batch of such events is refused like any other', async () => {
+  const members = Object.fromEntries(Array.from({ length: 120 }, (_, n) => [`m${n}`, n]));
+  const attributes = { ['k'.repeat(100_000)]: members };
+  const attributes_schema = { additionalProperties: { additionalProperties: { type: 'string' } } };
+  await api.declare([], [{ ...METRICS_TYPE, attributes_schema }]);
+  const messages = Array.from({ length: 40 }, (_, n) => ({
+    ...refused(n + 1),
+    bytes: Buffer.from(JSON.stringify(metricsEvent(`long-${n}`, 1, { attributes }))),
+  }));
+  const recorded = await api.receive(...messages);
+  expect(recorded.quarantined.map(({ violations }) => violations.length)).toEqual(Array(40).fill(101));
+  expect(JSON.stringify(recorded.quarantined[0]?.violations).length).toBeLessThan(200_000);
 });

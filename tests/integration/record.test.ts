@@ -102,6 +102,24 @@ test('a row that only PostgreSQL refuses is cut out of the batch', async () => {
   }
 });
 
+test('refused messages that are too much for one statement are kept in several', async () => {
+  await database.pool.query(`
+    CREATE FUNCTION at_most_three() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF (SELECT count(*) FROM kept) > 3 THEN RAISE EXCEPTION 'too much' USING ERRCODE = '54000'; END IF;
+      RETURN NULL;
+    END $$;
+    CREATE TRIGGER at_most_three AFTER INSERT ON quarantined_events REFERENCING NEW TABLE AS kept
+      FOR EACH STATEMENT EXECUTE FUNCTION at_most_three();`);
+  try {
+    const bad = Array.from({ length: 10 }, () => message('not json'));
+    const recorded = await record([message(metricsEvent('good')), ...bad]);
+    expect([recorded.accepted.length, recorded.quarantined.length]).toEqual([1, 10]);
+    expect(await count('quarantined_events')).toBe(10);
+  } finally {
+    await database.pool.query('DROP FUNCTION at_most_three CASCADE');
+  }
+});
+
 test('a redelivery of the same stream message is no duplicate, a second message with the id is one', async () => {
   const first = message(metricsEvent('once'));
   expect((await record([first])).accepted).toHaveLength(1);
