@@ -81,7 +81,7 @@ export function createFaults(seed: number): Faults {
 }
 
 /** Mulberry32: numbers from 0 up to 1, the same for the same seed. */
-function createDice(seed: number): () => number {
+export function createDice(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

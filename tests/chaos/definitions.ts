@@ -1,0 +1,71 @@
+/** What the service under attack does: one definition that is live, one that audits what its filter lets pass, one with a clock. */
+import { cp, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const LIVE = 'chaos-live';
+export const AUDIT = 'chaos-audit';
+export const TICKS = 'chaos-ticks';
+export const TICK_EVERY_MS = 2_000;
+
+const FILES = {
+  [LIVE]: `
+id: ${LIVE}
+title: A task for each event
+owner: tests
+trigger: { event: { type: kaizen.metrics.recorded } }
+rules:
+  - id: always
+    condition: "true"
+    task: { title: 'Event {{ event.id }}', dedupe_key: 'event:{{ event.id }}' }
+emit: live
+`,
+  [AUDIT]: `
+id: ${AUDIT}
+title: A spec for each event that is not the sandbox's
+owner: tests
+trigger: { event: { type: kaizen.metrics.recorded, filter: 'event.attributes.project != "sandbox"' } }
+rules:
+  - id: always
+    condition: "true"
+    task: { title: 'Audit {{ event.id }}' }
+`,
+  [TICKS]: `
+id: ${TICKS}
+title: A task for each tick
+owner: tests
+trigger: { schedule: { every: ${TICK_EVERY_MS / 1_000}s, catchup_window: 10s } }
+rules:
+  - id: always
+    condition: "true"
+    task: { title: 'Tick {{ run.scheduled_for }}' }
+emit: live
+`,
+};
+
+export async function writeDefinitions(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'activity-core-chaos-definitions-'));
+  await cp('definitions/event-types', join(folder, 'event-types'), { recursive: true });
+  for (const [id, document] of Object.entries(FILES)) await writeFile(join(folder, `${id}.yaml`), document);
+  return folder;
+}
+
+/** Every fifth event is the sandbox's: the audit definition filters it. */
+export const isFiltered = (n: number): boolean => n % 5 === 0;
+
+export const EVENT_SOURCE = 'chaos';
+export const eventId = (n: number): string => `e-${n}`;
+
+/** The same bytes for the same number but for the time: a resend is a duplicate, never a conflict. */
+export function eventBody(n: number): string {
+  const project = isFiltered(n) ? 'sandbox' : 'kaizen-agentic';
+  return JSON.stringify({
+    id: eventId(n),
+    type: 'kaizen.metrics.recorded',
+    source: EVENT_SOURCE,
+    time: new Date().toISOString(),
+    attributes: { agent: 'coach', project, summary: { success_rate: 0.5 } },
+  });
+}
+
+export const malformedBody = (n: number): string => `not JSON, number ${n}`;

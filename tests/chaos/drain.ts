@@ -1,0 +1,85 @@
+/** After the attack: does what an operator would, and waits until nothing is left to be done. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { readClock } from '../../src/store/pool.ts';
+import { post } from '../setup/schedule-path.ts';
+import { TICKS } from './definitions.ts';
+import type { Ledger } from './ledger.ts';
+import { REPLICAS } from './plan.ts';
+import type { Subjects } from './subjects.ts';
+
+const BOUND_MS = 240_000;
+const LOOK_EVERY_MS = 500;
+
+export interface Drained {
+  /** Every tick that was due until then stands in `schedule_ticks`. */
+  until: string;
+  /** What never came to its end within the bound; empty where all is at rest. */
+  left: string[];
+}
+
+export async function drain(subjects: Subjects, ledger: Ledger): Promise<Drained> {
+  for (const name of REPLICAS) await subjects.replica(name).ready();
+  const cut = await readClock(subjects.pool);
+  const left = await untilNothingIsLeft(subjects, ledger, cut);
+  if (left.length > 0) return { until: cut, left };
+  // As long as it ticks there is always something that runs. A paused definition refuses retries: this comes last.
+  await post(subjects.replica('replica-1').url, `/definitions/${TICKS}/pause`, { reason: 'chaos is over' });
+  ledger.write('operator', TICKS, 'paused');
+  const end = await readClock(subjects.pool);
+  return { until: end, left: await untilNothingIsLeft(subjects, ledger, end) };
+}
+
+async function untilNothingIsLeft(subjects: Subjects, ledger: Ledger, cut: string): Promise<string[]> {
+  const bound = performance.now() + BOUND_MS;
+  for (;;) {
+    await hurryReconciler(subjects);
+    const repaired = await operate(subjects, ledger);
+    const left = await leftOf(subjects, cut);
+    if (left.length === 0 && repaired === 0) return [];
+    if (performance.now() > bound) return left;
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+/**
+ * An emission that was at work is left alone for three minutes. Here that time has passed: the reconciler may look at once, and
+ * finds for itself what goes on and what was terminated.
+ */
+async function hurryReconciler({ pool }: Subjects): Promise<void> {
+  await pool.query(`UPDATE dispatches SET checked_at = now()
+                     WHERE closed_at IS NULL AND prepared_at IS NOT NULL AND checked_at > now()`);
+}
+
+/** Runs that were terminated with specs that wait are resumed, those without are retried. Returns how many. */
+async function operate({ pool, replica }: Subjects, ledger: Ledger): Promise<number> {
+  const { rows } = await pool.query(
+    `SELECT run_id, EXISTS (SELECT 1 FROM task_spawn_log t WHERE t.run_id = r.run_id AND t.status = 'pending') AS has_pending
+       FROM activity_runs r
+      WHERE status = 'failed' AND error->>'code' = 'workflow_terminated'
+        AND NOT EXISTS (SELECT 1 FROM activity_runs o WHERE o.definition_id = r.definition_id
+                           AND o.origin_trigger_key = r.origin_trigger_key AND o.run_id <> r.run_id)`,
+  );
+  const { url } = replica('replica-1');
+  for (const { run_id, has_pending } of rows) {
+    if (has_pending) await post(url, '/tasks/resume', { run_id });
+    else await post(url, `/runs/${run_id}/retry`);
+    ledger.write('operator', `run ${run_id}`, has_pending ? 'resumed' : 'retried');
+  }
+  return rows.length;
+}
+
+async function leftOf({ pool, nats }: Subjects, cut: string): Promise<string[]> {
+  const { state } = await (await jetstreamManager(nats)).streams.info('ACTIVITY');
+  const { rows } = await pool.query(
+    `SELECT (SELECT count(*) FROM dispatches WHERE closed_at IS NULL AND created_at < $1) AS "open dispatches",
+            (SELECT count(*) FROM activity_runs WHERE status = 'running' AND started_at < $1) AS "running runs",
+            (SELECT count(*) FROM schedule_ticks WHERE outcome IS NULL AND scheduled_for < $1) AS "ticks without an outcome",
+            (SELECT count(*) FROM schedules WHERE recorded_until < $1) AS "schedules whose ticks are not recorded",
+            (SELECT count(*) FROM activity_runs WHERE status = 'failed' AND error->>'code' = 'workflow_terminated'
+                AND NOT EXISTS (SELECT 1 FROM activity_runs o WHERE o.retry_of = activity_runs.run_id)) AS "terminated runs"`,
+    [cut],
+  );
+  const counts = { ...rows[0], 'messages in the stream': state.messages };
+  return Object.entries(counts).flatMap(([what, n]) => (n === 0 ? [] : [`${n} ${what}`]));
+}
