@@ -4,7 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import pg from 'pg';
 import { holdTable } from '../setup/hold-table.ts';
 import { until } from '../setup/until.ts';
-import type { Act, Process, Subject } from './plan.ts';
+import type { Act, Misbehaviour, Process, Subject } from './plan.ts';
 import { childrenOf } from './processes.ts';
 import type { Replica, Subjects } from './subjects.ts';
 import { resetSome, terminateSome } from './workflows.ts';
@@ -27,7 +27,8 @@ export function subjectsOf(act: Act): Subject[] {
   }
 }
 
-export async function perform(act: Act, subjects: Subjects): Promise<string> {
+/** `usual`: what issue-core is like without an act. */
+export async function perform(act: Act, subjects: Subjects, usual: Misbehaviour): Promise<string> {
   switch (act.kind) {
     case 'kill':
       return kill(subjects, act.processes, act.for_ms);
@@ -43,14 +44,16 @@ export async function perform(act: Act, subjects: Subjects): Promise<string> {
       return terminateSome(subjects.temporal, act);
     case 'reset':
       return resetSome(subjects.temporal, act);
-    case 'issue_core_fails': {
-      const { faults, rate, dice_seed: seed, for_ms } = act;
-      subjects.issueCore.setFaults({ faults, rate, seed });
-      await pause(for_ms);
-      subjects.issueCore.setFaults({ faults: [] });
-      return `${faults.join(', ')} at ${rate} for ${for_ms} ms`;
-    }
+    case 'issue_core_fails':
+      misbehave(subjects, act);
+      await pause(act.for_ms);
+      misbehave(subjects, usual);
+      return `${act.faults.join(', ')} at ${act.rate} for ${act.for_ms} ms`;
   }
+}
+
+export function misbehave({ issueCore }: Subjects, { faults, rate, dice_seed }: Misbehaviour): void {
+  issueCore.setFaults({ faults, rate, seed: dice_seed });
 }
 
 const isReplica = (name: Process): name is Replica => name === 'replica-1' || name === 'replica-2';

@@ -1,12 +1,18 @@
 /** Plays a plan: each act at its time, acts on one subject one after the other in the order of the plan. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { perform, subjectsOf } from './acts.ts';
+import { misbehave, perform, subjectsOf } from './acts.ts';
 import type { Ledger } from './ledger.ts';
-import type { PlannedAct, Subject } from './plan.ts';
+import type { Plan, Subject } from './plan.ts';
 import type { Subjects } from './subjects.ts';
 
 /** Resolves when every act is undone. */
-export async function attack(acts: PlannedAct[], subjects: Subjects, ledger: Ledger): Promise<void> {
+export async function attack({ acts, issue_core }: Plan, subjects: Subjects, ledger: Ledger): Promise<void> {
+  misbehave(subjects, issue_core);
+  ledger.write(
+    'issue_core_fails',
+    'issue-core',
+    `all the while: ${issue_core.faults.join(', ')} at ${issue_core.rate}`,
+  );
   const start = performance.now();
   const busy = new Map<Subject, Promise<unknown>>();
   const all: Promise<void>[] = [];
@@ -16,7 +22,7 @@ export async function attack(acts: PlannedAct[], subjects: Subjects, ledger: Led
     const free = Promise.allSettled(targets.map((target) => busy.get(target)));
     const done = free.then(async () => {
       ledger.write(act.kind, targets.join(' + '));
-      ledger.write(`${act.kind} over`, targets.join(' + '), await perform(act, subjects));
+      ledger.write(`${act.kind} over`, targets.join(' + '), await perform(act, subjects, issue_core));
     });
     for (const target of targets) busy.set(target, done);
     all.push(done);
@@ -24,5 +30,6 @@ export async function attack(acts: PlannedAct[], subjects: Subjects, ledger: Led
   const faults = (await Promise.allSettled(all)).flatMap((one) =>
     one.status === 'rejected' ? [one.reason] : [],
   );
+  subjects.issueCore.setFaults({ faults: [] });
   if (faults.length > 0) throw new AggregateError(faults, faults.map(String).join('; '));
 }

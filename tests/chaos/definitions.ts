@@ -15,9 +15,12 @@ title: A task for each event
 owner: tests
 trigger: { event: { type: kaizen.metrics.recorded } }
 rules:
-  - id: always
-    condition: "true"
+  - id: asked-for-first
+    condition: event.attributes.summary.success_rate < 0.5
     task: { title: 'Event {{ event.id }}', dedupe_key: 'event:{{ event.id }}' }
+  - id: posted-at-once
+    condition: event.attributes.summary.success_rate >= 0.5
+    task: { title: 'Event {{ event.id }}' }
 emit: live
 `,
   [AUDIT]: `
@@ -59,12 +62,13 @@ export const eventId = (n: number): string => `e-${n}`;
 /** The same bytes for the same number but for the time: a resend is a duplicate, never a conflict. */
 export function eventBody(n: number): string {
   const project = isFiltered(n) ? 'sandbox' : 'kaizen-agentic';
+  const success_rate = n % 2 === 0 ? 0.25 : 0.75;
   return JSON.stringify({
     id: eventId(n),
     type: 'kaizen.metrics.recorded',
     source: EVENT_SOURCE,
     time: new Date().toISOString(),
-    attributes: { agent: 'coach', project, summary: { success_rate: 0.5 } },
+    attributes: { agent: 'coach', project, summary: { success_rate } },
   });
 }
 

@@ -37,7 +37,8 @@ for (let seed = first; seed < first + count; seed += 1) {
 
 const failed = results.filter(({ passed }) => !passed).map(({ seed }) => seed);
 tell(`${results.length - failed.length} of ${results.length} seeds passed: ${figuresOf(results)}`);
-if (failed.length > 0) tell(`failed: ${failed.join(', ')}; repeat one with npm run chaos -- --seed N`);
+if (failed.length > 0)
+  tell(`failed: ${failed.join(', ')}; repeat one with npm run chaos -- --seed N --seconds ${seconds}`);
 if (options.json) {
   const seeds = results.map(({ logs: _, ...result }) => result);
   console.log(JSON.stringify({ passed: failed.length === 0, failed, seeds }, null, 2));

@@ -13,6 +13,13 @@ export const REPLICAS = ['replica-1', 'replica-2'] as const;
 export type Process = (typeof SERVERS)[number] | (typeof REPLICAS)[number];
 export type Subject = Process | 'issue-core';
 
+/** `rate`: how often a request is struck, 0 to 1. */
+export interface Misbehaviour {
+  faults: Fault[];
+  rate: number;
+  dice_seed: number;
+}
+
 /** `for_ms`: until it is undone. `dice_seed`: of what is chosen only when it is done. */
 export type Act =
   | { kind: 'kill' | 'freeze'; processes: Process[]; for_ms: number }
@@ -20,7 +27,7 @@ export type Act =
   | { kind: 'fill_connections'; for_ms: number }
   | { kind: 'delete_consumer' }
   | { kind: 'terminate' | 'reset'; workflows: number; dice_seed: number }
-  | { kind: 'issue_core_fails'; faults: Fault[]; rate: number; dice_seed: number; for_ms: number };
+  | ({ kind: 'issue_core_fails'; for_ms: number } & Misbehaviour);
 export type PlannedAct = Act & { at_ms: number };
 
 /** `resend`: the same event once more, as another message. */
@@ -28,6 +35,8 @@ export type PlannedMessage = { at_ms: number; kind: 'event' | 'resend' | 'malfor
 
 export interface Plan {
   seed: number;
+  /** What issue-core is like all the while; acts make it worse. */
+  issue_core: Misbehaviour;
   acts: PlannedAct[];
   messages: PlannedMessage[];
 }
@@ -123,7 +132,8 @@ export function planOf(seed: number, seconds: number): Plan {
   const span = seconds * 1_000;
   const dice = createDice(seed);
   const messages = planMessages(dice, span * PUBLISHED_LONGER);
-  return { seed, acts: planActs(dice, span), messages };
+  const issue_core = { faults: FAULTS, rate: 0.2, dice_seed: between(dice, 1, 1_000_000) };
+  return { seed, issue_core, acts: planActs(dice, span), messages };
 }
 
 function planMessages(dice: Dice, span: number): PlannedMessage[] {

@@ -47,11 +47,14 @@ export async function runSeed({ seed, seconds, tell }: SeedOptions): Promise<See
     ledger.write('publish', 'nats', `${plan.messages.length} messages`);
     const [sent] = await Promise.all([
       publishAll(subjects.nats, plan.messages),
-      attack(plan.acts, subjects, ledger),
+      attack(plan, subjects, ledger),
     ]);
     ledger.write('all is healed', 'all');
     const drained = await drain(subjects, ledger);
     ledger.write(drained.left.length === 0 ? 'all is at rest' : 'NOT AT REST', 'all');
+    const requests = subjects.issueCore.requests();
+    const struck = requests.filter(({ fault }) => fault !== null).length;
+    ledger.write('was asked', 'issue-core', `${requests.length} requests, ${struck} went wrong`);
     tasks = subjects.issueCore.tasks().length;
     checks.push(...(await judge({ subjects, sent, ready, drained })));
     checks.push(...(await judgeFootprint(subjects, resident)));
