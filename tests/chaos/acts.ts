@@ -90,6 +90,13 @@ function send(pid: number, signal: NodeJS.Signals): void {
 
 /** Whoever writes to the table waits, with a connection of its pool in hand. */
 async function hold({ pool }: Subjects, table: string, heldMs: number): Promise<string> {
+  // After an act that took them all, PostgreSQL may still be about to give them back.
+  await until('PostgreSQL has a connection left', () =>
+    pool.query('SELECT 1').then(
+      () => true,
+      () => false,
+    ),
+  );
   const held = await holdTable(pool, table);
   await pause(heldMs);
   await held.release();

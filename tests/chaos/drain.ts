@@ -62,9 +62,14 @@ async function operate({ pool, replica }: Subjects, ledger: Ledger): Promise<num
   );
   const { url } = replica('replica-1');
   for (const { run_id, has_pending } of rows) {
-    if (has_pending) await post(url, '/tasks/resume', { run_id });
-    else await post(url, `/runs/${run_id}/retry`);
-    ledger.write('operator', `run ${run_id}`, has_pending ? 'resumed' : 'retried');
+    const how = has_pending ? 'resumed' : 'retried';
+    const asked = has_pending ? post(url, '/tasks/resume', { run_id }) : post(url, `/runs/${run_id}/retry`);
+    // An operator who is refused reads why, and asks again.
+    const said = await asked.then(
+      () => how,
+      (error: Error) => `not ${how}: ${error.message}`,
+    );
+    ledger.write('operator', `run ${run_id}`, said);
   }
   return rows.length;
 }

@@ -45,10 +45,11 @@ export async function runSeed({ seed, seconds, tell }: SeedOptions): Promise<See
     const ready = await readClock(subjects.pool);
     const resident = subjects.resident();
     ledger.write('publish', 'nats', `${plan.messages.length} messages`);
-    const [sent] = await Promise.all([
-      publishAll(subjects.nats, plan.messages),
-      attack(plan, subjects, ledger),
-    ]);
+    // Both to their end, also where one fails: what is attacked is not taken down under the attack.
+    const publishing = publishAll(subjects.nats, plan.messages);
+    const [, attacked] = await Promise.allSettled([publishing, attack(plan, subjects, ledger)]);
+    if (attacked.status === 'rejected') throw attacked.reason;
+    const sent = await publishing;
     ledger.write('all is healed', 'all');
     const drained = await drain(subjects, ledger);
     ledger.write(drained.left.length === 0 ? 'all is at rest' : 'NOT AT REST', 'all');
