@@ -1,6 +1,5 @@
 /** What the service under attack does: one definition that is live, one that audits what its filter lets pass, one with a clock. */
-import { cp, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export const LIVE = 'chaos-live';
@@ -46,11 +45,9 @@ emit: live
 `,
 };
 
-export async function writeDefinitions(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'activity-core-chaos-definitions-'));
+export async function writeDefinitions(folder: string): Promise<void> {
   await cp('definitions/event-types', join(folder, 'event-types'), { recursive: true });
   for (const [id, document] of Object.entries(FILES)) await writeFile(join(folder, `${id}.yaml`), document);
-  return folder;
 }
 
 /** Every fifth event is the sandbox's: the audit definition filters it. */

@@ -1,5 +1,5 @@
 /** What is attacked: servers of the seed's own, two replicas of the service, and an issue-core that can be made to fail. */
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
@@ -62,8 +62,9 @@ async function open(stack: AsyncDisposableStack): Promise<Subjects> {
   );
   const issueCore = await startIssueCoreStandIn({ token: TOKEN });
   stack.defer(() => issueCore.close());
-  const definitionsDir = await writeDefinitions();
-  stack.defer(() => rm(definitionsDir, { recursive: true, force: true }));
+  // Within the servers' folder, which goes with them, also after a crash of this process.
+  const definitionsDir = join(stateDir, 'definitions');
+  await writeDefinitions(definitionsDir);
   const pool = createPool(`${servers.database_url}?application_name=chaos`, pino({ level: 'silent' }), {
     max: 4,
   });
