@@ -58,7 +58,7 @@ export function installTemporalRuntime(logger: Logger, metricsPort: number | nul
 }
 
 /** Emissions that go on at one time in this process; each sends several specs at once. */
-const MAX_EMISSIONS = 12;
+export const MAX_EMISSIONS = 12;
 /** Runs whose model is asked at one time in this process. */
 const MAX_ASKING = 20;
 

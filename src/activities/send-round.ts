@@ -7,7 +7,7 @@ import type { SinkFault } from '../sinks/sink.ts';
 import type { OutboxTask } from '../store/outbox.ts';
 import { type SendDeps, type Sent, sendTask } from './send-task.ts';
 
-const CONCURRENCY = 8;
+export const CONCURRENCY = 8;
 /** Setbacks in a row after which the sink is taken to be down. */
 const MAX_SETBACKS = 10;
 

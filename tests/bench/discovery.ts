@@ -1,14 +1,14 @@
-/** How long it takes to discover the schedules of many repositories, beside bare reading of the same files. */
+/** (j) How long it takes to discover the schedules of many repositories, beside bare reading of the same files. */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { concurrently } from '../../src/resolvers/concurrently.ts';
 import { discoverScheduledRepos, READS_AT_ONCE } from '../../src/resolvers/kaizen-discovery.ts';
 import { SCHEDULE_FILE } from '../../src/resolvers/kaizen-schedule.ts';
-import type { Row } from './report.ts';
+import { type Bench, inRounds } from './bench.ts';
+import { medianRow, type Row } from './report.ts';
 
-export interface DiscoveryFigures {
-  repos: number;
+interface DiscoveryFigures {
   /** One discovery by roster, after another: the file cache and the code are warm. */
   milliseconds: number;
   /** How much more memory the process held at most while it ran (resident set). */
@@ -24,21 +24,20 @@ schedules:
   - { agent: optimization, cadence: daily, cron: "30 * * * *" }
 `;
 
-export function discoveryRows({
-  repos,
-  milliseconds,
-  extraMegabytes,
-  bareReadMilliseconds,
-}: DiscoveryFigures): Row[] {
+export async function measureDiscoveryInRounds(bench: Bench): Promise<Row[]> {
+  const { repos } = bench.options;
+  const rounds = await inRounds(bench, () => measureDiscovery(repos));
+  const row = (id: string, what: string, unit: string, value: (figures: DiscoveryFigures) => number) =>
+    medianRow(`discovery.${id}`, what, unit, rounds.map(value));
   return [
-    { what: `schedules read bare, ${repos} repositories`, value: bareReadMilliseconds, unit: 'ms' },
-    { what: `schedules discovered, ${repos} repositories`, value: milliseconds, unit: 'ms' },
-    { what: '  ratio to bare reading', value: milliseconds / bareReadMilliseconds, unit: '×' },
-    { what: '  more memory meanwhile', value: extraMegabytes, unit: 'MB' },
+    row('bare', `schedules read bare, ${repos} repositories`, 'ms', (one) => one.bareReadMilliseconds),
+    row('found', `schedules discovered, ${repos} repositories`, 'ms', (one) => one.milliseconds),
+    row('ratio', '  ratio to bare reading', '×', (one) => one.milliseconds / one.bareReadMilliseconds),
+    row('memory', '  more memory meanwhile', 'MB', (one) => one.extraMegabytes),
   ];
 }
 
-export async function measureDiscovery(repos: number): Promise<DiscoveryFigures> {
+async function measureDiscovery(repos: number): Promise<DiscoveryFigures> {
   const root = await mkdtemp(join(tmpdir(), 'activity-core-bench-repos-'));
   try {
     const names = Array.from({ length: repos }, (_, n) => `repo-${String(n).padStart(6, '0')}`);
@@ -66,7 +65,7 @@ export async function measureDiscovery(repos: number): Promise<DiscoveryFigures>
     const milliseconds = await timed(discover);
     clearInterval(watch);
     most = Math.max(most, process.memoryUsage.rss());
-    return { repos, milliseconds, extraMegabytes: (most - before) / 1e6, bareReadMilliseconds };
+    return { milliseconds, extraMegabytes: (most - before) / 1e6, bareReadMilliseconds };
   } finally {
     await rm(root, { recursive: true, force: true });
   }

@@ -1,48 +1,58 @@
-/** Temporal's own ceiling here: a workflow that does nothing, in a worker of its own. */
+/** (a) Temporal's own ceiling here: a workflow that does nothing, in a worker of its own. */
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Servers } from '../../src/dev/servers.ts';
+import { type Bench, inRounds } from './bench.ts';
+import { perSecond } from './events.ts';
+import { medianRow, type Row } from './report.ts';
 
-Runtime.install({ logger: new DefaultLogger('WARN') });
+// The SDK would take the signals, and warn of a worker that has workflows alone.
+Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
 
-const AT_ONCE = 32;
-const WORKFLOWS = 300;
+export const WORKFLOWS_AT_ONCE = 32;
+export const WORKFLOWS_PATH = fileURLToPath(new URL('./workflows.ts', import.meta.url));
 
-export async function measureNoOpWorkflow(
+export type OneWorkflow = () => Promise<unknown>;
+
+/** `work` gets what starts one and waits for its end. */
+export async function withNoOpWorkflow<T>(
   servers: Servers,
-  singles: number,
-): Promise<{ perSecond: number; latencies: number[] }> {
+  work: (one: OneWorkflow) => Promise<T>,
+): Promise<T> {
   const connection = await NativeConnection.connect({ address: servers.temporal_address });
-  const taskQueue = `bench-${randomUUID()}`;
-  const worker = await Worker.create({
-    connection,
-    taskQueue,
-    workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
-  });
-  const { workflow } = new Client({ connection });
-  const one = () =>
-    workflow.execute('noOp', { taskQueue, workflowId: randomUUID(), requestEagerStart: true });
-  const result = await worker.runUntil(async () => {
-    for (let n = 0; n < 5; n += 1) await one();
-    const latencies: number[] = [];
-    for (let n = 0; n < singles; n += 1) {
+  try {
+    const taskQueue = `bench-${randomUUID()}`;
+    const worker = await Worker.create({ connection, taskQueue, workflowsPath: WORKFLOWS_PATH });
+    const { workflow } = new Client({ connection });
+    const one = () =>
+      workflow.execute('noOp', { taskQueue, workflowId: randomUUID(), requestEagerStart: true });
+    return await worker.runUntil(async () => {
+      for (let n = 0; n < 5; n += 1) await one();
+      return work(one);
+    });
+  } finally {
+    await connection.close();
+  }
+}
+
+export function measureNoOpWorkflow(bench: Bench): Promise<Row[]> {
+  const { servers, options } = bench;
+  return withNoOpWorkflow(servers, async (one) => {
+    const rates = await inRounds(bench, async () => {
       const started = performance.now();
-      await one();
-      latencies.push(performance.now() - started);
-    }
-    const started = performance.now();
-    let left = WORKFLOWS;
-    const lane = async () => {
-      while (left > 0) {
-        left -= 1;
-        await one();
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, lane));
-    return { perSecond: (WORKFLOWS / (performance.now() - started)) * 1000, latencies };
+      let left = options.workflows;
+      const lane = async () => {
+        while (left > 0) {
+          left -= 1;
+          await one();
+        }
+      };
+      await Promise.all(Array.from({ length: WORKFLOWS_AT_ONCE }, lane));
+      return perSecond(options.workflows, performance.now() - started);
+    });
+    const what = `no-op workflows, started and awaited, ${WORKFLOWS_AT_ONCE} at a time`;
+    return [medianRow('no_op', what, 'workflows/s', rates)];
   });
-  await connection.close();
-  return result;
 }
