@@ -68,6 +68,7 @@ async function pagesOf(pool: Pool): Promise<Page[]> {
     list('runs', `definition_id=${COMMON_DEFINITION}&status=missed`),
     // What no index has together: nothing is found, and nothing may have to be read for that.
     list('runs', `definition_id=${SCHEDULED_DEFINITION}&trigger=event`),
+    list('runs', `definition_id=${COMMON_DEFINITION}&trigger=schedule`),
     list('runs', `definition_id=${SCHEDULED_DEFINITION}&status=running`),
     { what: 'one run', path: `/runs/${half.run_id}` },
     list('tasks', ''),

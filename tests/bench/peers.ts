@@ -41,6 +41,8 @@ interface Peer {
 interface RunningPeer extends AsyncDisposable {
   /** Where an event is posted. */
   url: string;
+  /** What its handler said. */
+  output(): string;
 }
 
 const PEERS: Peer[] = [
@@ -61,7 +63,7 @@ const PEERS: Peer[] = [
 ];
 
 function unmeasured(peer: Peer, fault: string): Row {
-  const note = `not measured: ${fault.split('\n')[0]}`;
+  const note = `not measured: ${fault.replaceAll(/\s+/g, ' ').slice(0, 500)}`;
   return { id: peer.id, what: `${peer.name}, ${peer.idiom}`, value: null, unit: 'events/s', note };
 }
 
@@ -73,7 +75,9 @@ async function measurePeer(bench: Bench, peer: Peer): Promise<Row> {
   await using running = await peer.start(database, system);
   const post = async (text: string, id: string) => {
     const headers = { 'content-type': 'application/json', 'idempotency-key': id };
-    const answer = await fetch(running.url, { method: 'POST', headers, body: text });
+    const answer = await fetch(running.url, { method: 'POST', headers, body: text }).catch((cause) => {
+      throw new Error(`${peer.name} did not answer; ${running.output().slice(-1_000)}`, { cause });
+    });
     const body = await answer.text();
     if (!answer.ok) throw new Error(`${peer.name} answered ${answer.status}: ${body}`);
   };
@@ -131,7 +135,7 @@ async function startDbos(database: TestDatabase, system: TestDatabase): Promise<
   const port = await freePort();
   const app = start(process.execPath, [`${FOLDER}dbos-app.js`, database.url, system.url, `${port}`], {});
   await app.says('ready');
-  return { url: `http://127.0.0.1:${port}/events`, [Symbol.asyncDispose]: app.end };
+  return { url: `http://127.0.0.1:${port}/events`, output: app.output, [Symbol.asyncDispose]: app.end };
 }
 
 async function startRestate(database: TestDatabase): Promise<RunningPeer> {
@@ -178,10 +182,12 @@ async function startRestate(database: TestDatabase): Promise<RunningPeer> {
     await end();
     throw error;
   }
-  return { url: `http://127.0.0.1:${ingress}/metrics/recorded/send`, [Symbol.asyncDispose]: end };
+  const url = `http://127.0.0.1:${ingress}/metrics/recorded/send`;
+  return { url, output: handler.output, [Symbol.asyncDispose]: end };
 }
 
 interface PeerProcess {
+  /** As a line of its own. */
   says(text: string): Promise<void>;
   hasEnded(): boolean;
   output(): string;
@@ -208,7 +214,7 @@ function start(file: string, args: string[], environment: Record<string, string>
     async says(text) {
       const isSaid = async () => {
         if (hasEnded()) throw new Error(`it ended: ${output.trim().split('\n').at(-1)}`);
-        return output.includes(text);
+        return output.split('\n').includes(text);
       };
       await until(`it says ${text}`, isSaid, { boundMs: 60_000, context: () => output });
     },
