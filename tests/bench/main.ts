@@ -24,7 +24,12 @@ async function main(options: BenchOptions): Promise<void> {
   const rows: Row[] = [];
   for (const { letters, title, measure } of chosen(options)) {
     tell(`${letters.join(', ')} ${title}`.trim());
-    const measured = await measure({ servers, options, tell });
+    const measured = await measure({ servers, options, tell }).catch((error: Error) => {
+      // Half an hour of other rows is not to be lost with it.
+      console.error(error);
+      process.exitCode = 1;
+      return [failedRow(title, error)];
+    });
     tell(table(measured));
     rows.push(...measured);
   }
@@ -38,6 +43,11 @@ async function main(options: BenchOptions): Promise<void> {
   console.log(`\n${table(rows)}\n`);
   if (goals.length > 0) console.log(`${goalTable(goals)}\n`);
   console.log(`${environmentLines(environment)}\n${options.rounds} rounds, medians`);
+}
+
+function failedRow(title: string, { message }: Error): Row {
+  const note = `failed: ${message.split('\n')[0]}`;
+  return { id: `failed.${title}`, what: title, value: null, unit: '', note };
 }
 
 try {
