@@ -50,6 +50,13 @@ function failedRow(title: string, { message }: Error): Row {
   return { id: `failed.${title}`, what: title, value: null, unit: '', note };
 }
 
+// What is started here is ended when this process exits, which it does not by itself at a signal.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => process.exit(code));
+
 try {
   await main(parseOptions(process.argv.slice(2), LETTERS));
 } catch (error) {
