@@ -63,6 +63,10 @@ describe('the report', () => {
     expect(shown[2]).toMatch(/– events\/s {2}\(not measured: there is no npm\)$/);
   });
 
+  test('the median of an even number of rounds favours neither', () => {
+    expect(medianRow('a', '', '', [40, 10, 20, 30]).value).toBe(25);
+  });
+
   test('a further definition costs nothing where an event takes as long with ten as with one', () => {
     expect(furtherCost(100, 100, 10)).toBe(0);
     expect(furtherCost(100, 10, 10)).toBeCloseTo(1);
