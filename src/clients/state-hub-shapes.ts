@@ -51,15 +51,21 @@ export const taskSchema = z.preprocess((item) => storable(item, keptText), task)
 export const workstreamSchema = z.preprocess((item) => storable(item, keptText), workstream);
 export const progressSchema = z.preprocess((item) => storable(item, storableText), progress);
 
-export const filedProgressSchema = z.object({ id: identifier });
+export const filedProgressSchema = z.preprocess(
+  (answer) => storable(answer, storableText),
+  z.object({ id: identifier }),
+);
 
-export const engagementSchema = z.object({
-  roster_path: z
-    .string()
-    .max(4096)
-    .nullish()
-    .transform((path) => path || null),
-});
+export const engagementSchema = z.preprocess(
+  (answer) => storable(answer, storableText),
+  z.object({
+    roster_path: z
+      .string()
+      .max(4096)
+      .nullish()
+      .transform((path) => path || null),
+  }),
+);
 export type Engagement = z.output<typeof engagementSchema>;
 
 const cursor = z
