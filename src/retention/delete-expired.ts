@@ -8,6 +8,7 @@ import { deleteExpiredEvents, deleteExpiredIdentities } from '../store/expired-e
 import {
   deleteExpiredBreaches,
   deleteExpiredDispatches,
+  deleteExpiredOverflow,
   deleteExpiredPinnedContexts,
   deleteExpiredQuarantine,
   deleteExpiredReviews,
@@ -62,6 +63,7 @@ const STEPS: Step[] = [
   untilNoneIsFound(deleteExpiredDispatches),
   untilNoneIsFound(deleteExpiredPinnedContexts),
   untilNoneIsFound(deleteExpiredQuarantine),
+  untilNoneIsFound(deleteExpiredOverflow),
   untilNoneIsFound(deleteExpiredBreaches),
   untilNoneIsFound(deleteExpiredIdentities),
 ];

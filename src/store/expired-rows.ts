@@ -84,6 +84,13 @@ export function deleteExpiredQuarantine(
   ]);
 }
 
+/** So old a message is in no stream any more. How many there were stays in `quarantine_overflow`. */
+export function deleteExpiredOverflow(db: Queryable, cutoffs: Cutoffs, limit: number): Promise<DeletedRows> {
+  return deleteWhere(db, { table: 'quarantine_overflow_messages', key: 'id', before: cutoffs.rows, limit }, [
+    'recorded_at < $1',
+  ]);
+}
+
 /** Healed, and State Hub knows all of it. */
 export function deleteExpiredBreaches(db: Queryable, cutoffs: Cutoffs, limit: number): Promise<DeletedRows> {
   return deleteWhere(db, { table: 'expectation_breaches', key: 'breach_id', before: cutoffs.rows, limit }, [

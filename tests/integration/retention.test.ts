@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { insertDispatch } from '../../src/store/dispatches.ts';
+import { pinContext } from '../../src/store/pinned-contexts.ts';
 import { holdRun } from '../../src/store/runs.ts';
 import { createWatchExpectations } from '../../src/trust/watch-expectations.ts';
 import {
@@ -177,7 +178,7 @@ test('a failed run stays as long as a retry of it does, and then all of the chai
   const failed = await failedByHand(api);
   const { trigger_key } = (await api.pool.query('SELECT trigger_key FROM activity_runs')).rows[0];
   await api.pool.query(
-    `INSERT INTO instruction_calls (run_id, definition_id, origin_trigger_key, instruction_id, instruction_hash, prompt_hash)
+    `INSERT INTO instruction_calls (run_id, definition_id, origin_trigger_key, instruction_id, definition_hash, prompt_hash)
      VALUES ($1, 'by-hand', $2, 'ask', 'hash', 'hash')`,
     [failed, trigger_key],
   );
@@ -258,6 +259,18 @@ test('open quarantine stays; what was redriven or discarded goes by when it was'
   expect(itemsOf(await api.get('/api/v1/quarantine')).map(({ state }) => state)).toEqual(['open']);
 });
 
+test('of what was only counted, the count stays', async () => {
+  await api.pool.query(
+    `INSERT INTO quarantine_overflow_messages (id, recorded_at)
+     VALUES (gen_random_uuid(), now() - interval '91 days'), (gen_random_uuid(), now() - interval '89 days')`,
+  );
+  await passAfter(0);
+  const { rows } = await api.pool.query(
+    'SELECT recorded_at < now() - interval $$90 days$$ AS is_old FROM quarantine_overflow_messages',
+  );
+  expect(rows).toEqual([{ is_old: false }]);
+});
+
 test('healed breaches that State Hub knows go; others stay', async () => {
   const insert = (healed: string, posted: string) =>
     api.pool.query(
@@ -281,7 +294,7 @@ test('a pinned context goes where its run is over, or nobody is to decide it any
   const member = { definition_id: 'by-hand', definition_hash: 'hash', event_uid: null };
   await insertDispatch(api.pool, { dispatch_id: randomUUID(), members: [{ ...member, run_id: awaited }] });
   for (const id of [over, running, awaited, gone])
-    await api.pool.query(`INSERT INTO pinned_contexts (run_id, context) VALUES ('${id}', '{}')`);
+    await pinContext(api.pool, { run_id: id, definition_hash: 'hash' }, {});
   await passAfter(89);
   expect(await count('pinned_contexts')).toBe(4);
   await passAfter(2);
