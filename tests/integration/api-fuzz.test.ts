@@ -15,7 +15,10 @@ import {
   runOfEvent,
   type TestApi,
 } from '../setup/api.ts';
+import { useFuzzSeed } from '../setup/fuzz-seed.ts';
 import { createRecordedSchedules } from '../setup/recorded-schedules.ts';
+
+useFuzzSeed();
 
 interface Schema {
   type?: string | string[];
@@ -172,7 +175,8 @@ function requestOf(name: string, operation: Operation): fc.Arbitrary<InjectOptio
     })
     .map(({ path: params, query, more, headers, type, body }) => {
       const filled = path.replaceAll(/\{(\w+)\}/g, (_all, key: string) =>
-        encodeURIComponent(textOf(params[key])),
+        // A client resolves `.` and `..` itself: the path would be another operation's.
+        encodeURIComponent(textOf(params[key]).replace(/^\.{1,2}$/, 'dots')),
       );
       const search = Object.entries(query).map(([key, one]) => `${key}=${encodeURIComponent(textOf(one))}`);
       const sent = Object.entries(headers).map(([key, one]) => [
@@ -212,6 +216,6 @@ test('whatever is asked of any operation, the answer is a described one, and a r
   }
   const reached = [...statuses.values()].filter((seen) => [...seen].some((status) => status < 300));
   const refused = [...statuses.values()].filter((seen) => [...seen].some((status) => status >= 400));
-  expect(reached.length).toBeGreaterThan(statuses.size / 2);
-  expect(refused.length).toBeGreaterThan(statuses.size / 2);
+  expect(reached.length).toBeGreaterThan(statuses.size / 3);
+  expect(refused.length).toBeGreaterThan(statuses.size / 3);
 });

@@ -279,6 +279,8 @@ test('a dry run tells context, rules and tasks, and writes and starts nothing', 
         },
       },
     ],
+    instructions: [],
+    reports: [],
     errors: [],
   });
   expect(await api.countRows()).toEqual(before);

@@ -330,5 +330,5 @@ test('where PostgreSQL is away, readyz says that it is not ready and names no br
   await using other = await createTestApi(inject('servers').database_url, { checks: async () => away });
   const { status, body } = await other.get('/readyz');
   expect(status).toBe(503);
-  expect(body).toEqual({ status: 'not_ready', checks: away, expectations_breached: [] });
+  expect(body).toEqual({ status: 'not_ready', checks: away, expectations_breached: [], notes: [] });
 });

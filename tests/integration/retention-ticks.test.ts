@@ -1,13 +1,12 @@
 /** Issue 7, 7: what of schedules is kept, so that trust and overlaps are told as before. */
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
-import { contentSha256 } from '../../src/core/document.ts';
 import { runId } from '../../src/core/ids.ts';
 import { scheduleTriggerKey } from '../../src/core/trigger.ts';
 import { insertFeedback } from '../../src/store/run-feedback.ts';
 import { insertRunningRun, UNSAID } from '../../src/store/runs.ts';
 import { insertTicks, readNewestAdmitted } from '../../src/store/schedule-ticks.ts';
 import { upsertSchedule } from '../../src/store/schedules.ts';
-import { insertTickEvidence } from '../../src/store/tick-evidence.ts';
+import { evidenceHash, insertTickEvidence } from '../../src/store/tick-evidence.ts';
 import { createReadTrust } from '../../src/trust/read-trust.ts';
 import { createTestApi, manualDefinition, type TestApi } from '../setup/api.ts';
 import { createRetention, deletedByTable } from '../setup/retention.ts';
@@ -79,8 +78,8 @@ async function fire(ago: number): Promise<string> {
     state_hub_progress: item,
     working_memory_note: item,
   };
-  const evidence_hash = contentSha256(evidence);
-  await insertTickEvidence(api.pool, { definition_id: ID, scheduled_for, run_id, evidence, evidence_hash });
+  const found = { definition_id: ID, scheduled_for, run_id, evidence };
+  await insertTickEvidence(api.pool, { ...found, evidence_hash: evidenceHash(found) });
   return run_id;
 }
 
@@ -124,7 +123,7 @@ test('trust is what it was: ticks that are kept keep their runs, evidence and fe
   const said = { verdict: 'useful', note: null, requested_by: 'tests', for_state_hub: false } as const;
   await insertFeedback(api.pool, newest, said);
   await api.pool.query(`UPDATE run_feedback SET at = now() - interval '91 days'`);
-  await api.pool.query('UPDATE schedules SET enabled = false');
+  await api.pool.query(`UPDATE schedules SET enabled = false, in_force_since = 'epoch'`);
   const readTrust = createReadTrust({ pool: api.pool, stateHub: null, workingMemoryDir: undefined });
   const before = await readTrust(ID, 3);
   expect(before).toMatchObject({ trusted: true, clean_streak: 3 });

@@ -9,6 +9,9 @@ import { parseDocument } from '../../src/core/document.ts';
 import { createSchemaCheck } from '../../src/core/json-schema.ts';
 import { checkDefinition, checkEventType, type RegistryEntry } from '../../src/definitions/check.ts';
 import { createResolvers } from '../../src/resolvers/registry.ts';
+import { useFuzzSeed } from '../setup/fuzz-seed.ts';
+
+useFuzzSeed();
 
 const yamlIn = (folder: string) =>
   readdirSync(folder)

@@ -9,6 +9,9 @@ import { QUARANTINE_REASONS } from '../../src/core/envelope.ts';
 import type { EventType } from '../../src/core/event-type.ts';
 import { findUnstorable } from '../../src/core/storable.ts';
 import type { Registry } from '../../src/definitions/applied-registry.ts';
+import { useFuzzSeed } from '../setup/fuzz-seed.ts';
+
+useFuzzSeed();
 
 const eventType: EventType = parse(
   readFileSync('definitions/event-types/kaizen.metrics.recorded.yaml', 'utf8'),

@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createScheduleReader } from '../../src/resolvers/kaizen-schedule.ts';
 import { ResolverError } from '../../src/resolvers/resolver.ts';
+import { useFuzzSeed } from '../setup/fuzz-seed.ts';
 import { PILOT, reposRoot, rosterOf, SCHEDULE } from './repos-root.ts';
+
+useFuzzSeed();
 
 const REASON =
   /^(missing|no_schedule|malformed|invalid_cadence|outside_root|too_large|unreadable|engagement_mismatch): /;
