@@ -25,7 +25,7 @@ import {
 } from '../store/instruction-calls.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CallJournal } from './call-journal.ts';
-import { instructionFailed, overBudget, refusedTwice } from './instruction-error.ts';
+import { instructionFailed, overBudget, refusedTwice } from './model-failure.ts';
 
 export interface ModelRun {
   run_id: string;

@@ -3,7 +3,7 @@
  * anything, and gives the rest back to Temporal, which tries again later. Nothing is held open while it waits.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import type { Definition } from '../core/definition.ts';
 import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
@@ -19,6 +19,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { EmissionActivities } from '../workflows/contract.ts';
 import { endRuns, gaveUp, refusedAccess, switchedOff, verdictOf } from './end-emission.ts';
 import { toActivityFailure } from './failure.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { type Round, sendRound } from './send-round.ts';
 
 export interface EmitDeps {
@@ -54,16 +55,10 @@ interface Health {
 export function createEmit(deps: EmitDeps): EmissionActivities['emit'] {
   const health: Health = { lastEndedAt: Number.NEGATIVE_INFINITY };
   return async function emit({ dispatch_id }) {
-    const context = Context.current();
-    const { cancellationSignal } = context;
-    context.heartbeat();
-    const beating = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
     try {
-      return await emitUntilDone(deps, health, dispatch_id, cancellationSignal);
+      return await withHeartbeat(HEARTBEAT_MS, (signal) => emitUntilDone(deps, health, dispatch_id, signal));
     } catch (error) {
       throw toActivityFailure(deps.logger, dispatch_id, error);
-    } finally {
-      clearInterval(beating);
     }
   };
 }

@@ -2,28 +2,25 @@
  * `prepare` for a definition that asks somebody else, for its context or for a model's answer: an ordinary activity that
  * heartbeats, and no open transaction while it waits. Who may answer later is asked again for two minutes (contract 8).
  */
-import { ApplicationFailure, activityInfo, Context } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { beginDispatch, countAttempt, forgetAttempt } from '../store/dispatches.ts';
 import { markUnanswered, type UnansweredRun } from '../store/unanswered-dispatches.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { toActivityFailure } from './failure.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { mayAskAgain } from './patience.ts';
 import { MAX_ATTEMPTS_ALONE } from './prepare.ts';
 import { NotAnswered } from './prepare-run.ts';
 import { type PrepareDeps, runDispatch } from './run-dispatch.ts';
 
 const HEARTBEAT_MS = 5_000;
-const RETRIED_FOR_MS = 120_000;
-const MIN_ATTEMPTS = 3;
 /** However long somebody asks to be left alone. */
 const LONGEST_DELAY_MS = 60_000;
 
 export function createPrepareRemote(deps: PrepareDeps): Activities['prepareRemote'] {
   return async function prepareRemote({ dispatch_id }) {
-    const context = Context.current();
-    context.heartbeat();
-    const beating = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
     try {
-      return await attempt(deps, dispatch_id, context.cancellationSignal);
+      return await withHeartbeat(HEARTBEAT_MS, (signal) => attempt(deps, dispatch_id, signal));
     } catch (error) {
       if (!(error instanceof NotAnswered)) throw toActivityFailure(deps.logger, dispatch_id, error);
       const { message: reason, retry_after_ms } = error;
@@ -36,8 +33,6 @@ export function createPrepareRemote(deps: PrepareDeps): Activities['prepareRemot
         type: 'not_answered',
         ...(retry_after_ms ? { nextRetryDelay: Math.min(retry_after_ms, LONGEST_DELAY_MS) } : {}),
       });
-    } finally {
-      clearInterval(beating);
     }
   };
 }
@@ -61,7 +56,7 @@ async function attempt(
     // It is us who gave up: nobody is to blame for not answering.
     if (signal.aborted) return true;
     const waitedMs = await markUnanswered(deps.pool, dispatchId, run);
-    return waitedMs < RETRIED_FOR_MS || attemptOfActivity < MIN_ATTEMPTS;
+    return mayAskAgain(attemptOfActivity, waitedMs);
   };
   try {
     return await runDispatch(deps, registry, dispatch, {

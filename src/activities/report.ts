@@ -2,7 +2,7 @@
  * The last step of a run that has reports: each is filed alone, and one that cannot be is tried again alone, for two
  * minutes. What was filed is on record before the next is begun. Then the run ends.
  */
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import type { CompiledInstruction } from '../core/compile-instruction.ts';
 import type { RunError } from '../core/decision.ts';
@@ -24,6 +24,8 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { RemoteActivities } from '../workflows/contract.ts';
 import { toActivityFailure } from './failure.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { mayAskAgain } from './patience.ts';
 
 export interface ReportDeps {
   pool: Pool;
@@ -34,20 +36,13 @@ export interface ReportDeps {
 }
 
 const HEARTBEAT_MS = 5_000;
-const RETRIED_FOR_MS = 120_000;
-const MIN_ATTEMPTS = 3;
 
 export function createReport(deps: ReportDeps): RemoteActivities['report'] {
   return async function report({ dispatch_id }) {
-    const context = Context.current();
-    context.heartbeat();
-    const beating = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
     try {
-      if (await reportOnce(deps, dispatch_id, context.cancellationSignal)) return;
+      if (await withHeartbeat(HEARTBEAT_MS, (signal) => reportOnce(deps, dispatch_id, signal))) return;
     } catch (error) {
       throw toActivityFailure(deps.logger, dispatch_id, error);
-    } finally {
-      clearInterval(beating);
     }
     throw ApplicationFailure.create({
       message: `dispatch ${dispatch_id}`,
@@ -78,7 +73,7 @@ async function fileReports(deps: ReportDeps, run: ReportingRun, signal: AbortSig
     if (signal.aborted) return;
     if (record.status !== 'pending') continue;
     const failingMs = Date.parse(run.now) - Date.parse(record.failing_since ?? run.now);
-    const mayRetry = record.attempts + 1 < MIN_ATTEMPTS || failingMs < RETRIED_FOR_MS;
+    const mayRetry = mayAskAgain(record.attempts + 1, failingMs);
     await writeReport(
       deps.pool,
       run.run_id,

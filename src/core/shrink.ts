@@ -5,9 +5,13 @@ import type { Json } from './json.ts';
 /** At most `maxBytes` of UTF-8; what is cut ends in `… [truncated]`. Never half of a character. */
 export function cutToBytes(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes) return text;
-  const room = new Uint8Array(maxBytes - Buffer.byteLength(TRUNCATED));
-  const { read } = new TextEncoder().encodeInto(text, room);
-  return `${text.slice(0, read)}${TRUNCATED}`;
+  return firstBytes(text, maxBytes - Buffer.byteLength(TRUNCATED)) + TRUNCATED;
+}
+
+/** As much of it as UTF-8 takes `most` bytes for. Never half of a character. */
+export function firstBytes(text: string, most: number): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(most));
+  return text.slice(0, read);
 }
 
 /**

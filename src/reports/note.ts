@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import { parseDocument } from '../core/document.ts';
 import { TRUNCATED } from '../core/expression-values.ts';
+import { firstBytes } from '../core/shrink.ts';
 import { storableText } from '../core/storable.ts';
 import type { ReportedRun } from './report-sink.ts';
 import { identityOf } from './run-identity.ts';
@@ -35,18 +36,12 @@ export function noteName(computed: string): string | null {
   return firstBytes(name, LONGEST_NAME).replace(/[.-]+$/, '') || null;
 }
 
-/** Never half of a character. */
-function firstBytes(text: string, most: number): string {
-  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(most));
-  return text.slice(0, read);
-}
-
 /** Front matter, then the body: Markdown, at most 256 KiB of it. */
 export function noteText(run: ReportedRun, report: number, body: string): string {
   const facts = { created_by: 'activity-core', ...identityOf(run), report };
   // Quoted also where only YAML 1.1 would take a text for a time or a number: many readers of notes are that old.
   const yaml = stringify(facts, { lineWidth: 0, compat: 'yaml-1.1' });
-  return `---\n${yaml}---\n\n${cutToBytes(storableText(body).trim(), MAX_BODY_BYTES)}\n`;
+  return `---\n${yaml}---\n\n${cutBody(storableText(body).trim(), MAX_BODY_BYTES)}\n`;
 }
 
 /** `start`: the file's first bytes, whoever wrote it. */
@@ -60,9 +55,9 @@ export function noteOwner(start: Uint8Array): NoteOwner {
   };
 }
 
-function cutToBytes(text: string, maxBytes: number): string {
+/** The mark stands on a line of its own. */
+function cutBody(text: string, maxBytes: number): string {
   if (Buffer.byteLength(text) <= maxBytes) return text;
-  const room = new Uint8Array(maxBytes - Buffer.byteLength(TRUNCATED) - 1);
-  const { read } = new TextEncoder().encodeInto(text, room);
-  return `${text.slice(0, read)}\n${TRUNCATED}`;
+  const mark = `\n${TRUNCATED}`;
+  return firstBytes(text, maxBytes - Buffer.byteLength(mark)) + mark;
 }

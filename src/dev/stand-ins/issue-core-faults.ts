@@ -25,6 +25,11 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
+/** Those that whoever sends again gets over; a wrong token and a task that is refused take an operator. */
+export const PASSING_FAULTS: readonly Fault[] = FAULTS.filter(
+  (fault) => fault !== 'reject_400' && fault !== 'unauthorized',
+);
+
 /** The others strike look-ups and comments too. */
 const OF_NEW_TASKS: readonly Fault[] = ['http_409_known', 'reject_400'];
 

@@ -1,4 +1,4 @@
-/** What a run says that failed because of an instruction. */
+/** What a run says that failed because the model gave no answer, or none that can be used. */
 import type { RunError } from '../core/decision.ts';
 import { cut, TRUNCATED } from '../core/expression-values.ts';
 import type { Violation } from '../core/output-schema.ts';
