@@ -4,6 +4,10 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    // Bounds only end what would never pass: two busy cores and a busy disk may be many times slower than idle ones.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
     reporters: ['default', './tests/setup/summary-reporter.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['tests/unit/**/*.test.ts'] } },
@@ -13,9 +17,6 @@ export default defineConfig({
           name: 'integration',
           include: ['tests/integration/**/*.test.ts'],
           globalSetup: ['tests/setup/servers.ts'],
-          // Bounds only end what would never pass: two busy cores may be several times slower than two idle ones.
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
         },
       },
     ],

@@ -148,4 +148,4 @@ test('the guide to the daily triage leads from a run by hand over three ticks to
   });
   expect(trusted).toContain(`${DEFINITION} is trusted`);
   await follow('Put it back');
-}, 180_000);
+});

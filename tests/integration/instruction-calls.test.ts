@@ -103,7 +103,7 @@ async function startPatientModel() {
 test('the intent is committed before the request, and the answer before it is used', async () => {
   await using model = await startPatientModel();
   const asked = ask({ url: model.url });
-  await expect.poll(() => model.waiting.length, { timeout: 60_000 }).toBe(1);
+  await expect.poll(() => model.waiting.length).toBe(1);
   expect(await rowsOf(run)).toMatchObject([
     {
       ...run,
@@ -159,9 +159,9 @@ test('a retry in another run uses the answer of the first; another revision does
 test('two attempts at one moment use the same answer: the one that was accepted first, whoever asked first', async () => {
   await using model = await startPatientModel();
   const one = ask({ url: model.url });
-  await expect.poll(() => model.waiting.length, { timeout: 60_000 }).toBe(1);
+  await expect.poll(() => model.waiting.length).toBe(1);
   const other = ask({ url: model.url });
-  await expect.poll(() => model.waiting.length, { timeout: 60_000 }).toBe(2);
+  await expect.poll(() => model.waiting.length).toBe(2);
   model.waiting[1]?.('first accepted');
   expect(await other).toMatchObject({ output: { summary: 'first accepted' }, record: { reused: false } });
   // A clock that is set back in between changes nothing.
@@ -182,7 +182,7 @@ test('two attempts at one moment use the same answer: the one that was accepted 
 test('ten callers at once that are answered at once all use one answer', async () => {
   await using model = await startPatientModel();
   const asked = Array.from({ length: 10 }, () => ask({ url: model.url }));
-  await expect.poll(() => model.waiting.length, { timeout: 60_000 }).toBe(10);
+  await expect.poll(() => model.waiting.length).toBe(10);
   for (const [at, answer] of model.waiting.entries()) answer(`answer ${at}`);
   const answers = await Promise.all(asked);
   const outputs = answers.map((answer) => answer.kind === 'answered' && JSON.stringify(answer.output));
@@ -196,10 +196,8 @@ test('ten callers at once do not exceed the budget, whatever they ask', async ()
     ask({ url: model.url, maxCalls: 3, instruction: { ...instruction, id: `part-${at}` } }),
   );
   const settled = Promise.all(asked);
-  await expect.poll(() => model.waiting.length, { timeout: 60_000 }).toBe(3);
-  await expect
-    .poll(async () => (await Promise.all(asked.map(stateOf))).filter(Boolean).length, { timeout: 60_000 })
-    .toBe(7);
+  await expect.poll(() => model.waiting.length).toBe(3);
+  await expect.poll(async () => (await Promise.all(asked.map(stateOf))).filter(Boolean).length).toBe(7);
   for (const answer of model.waiting) answer('done');
   const kinds = (await settled).map(({ kind }) => kind).sort();
   expect(kinds).toEqual([...Array(3).fill('answered'), ...Array(7).fill('failed')]);
@@ -290,10 +288,10 @@ test('a gateway that answers with a page leaves the budget whole; one that waite
 test('an answer of a megabyte and the strangest names are kept as they came', async () => {
   await using model = await startPatientModel();
   const long = ask({ url: model.url });
-  await expect.poll(() => model.waiting.length, { timeout: 60_000 }).toBe(1);
+  await expect.poll(() => model.waiting.length).toBe(1);
   const text = `"'\\ufffd{{ run.run_id }}${'é'.repeat(400_000)}`;
   model.waiting[0]?.(text);
-  await expect.poll(() => model.waiting.length, { timeout: 60_000 }).toBe(2);
+  await expect.poll(() => model.waiting.length).toBe(2);
   model.waiting[1]?.('shorter');
   expect(await long).toMatchObject({
     kind: 'answered',

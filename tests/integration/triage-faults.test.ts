@@ -200,4 +200,4 @@ test('a State Hub that is down for a whole tick fails its run with the reason, a
   const run = await readRun(service.url, tick.run_id ?? '');
   expect(run).toMatchObject({ status: 'failed', error: { code: 'resolver_failed' } });
   expect(run.error?.message).toContain('State Hub');
-}, 360_000);
+});

@@ -31,8 +31,7 @@ export async function startOwner(
 }
 
 export const isGone = (pid: number) => identify(pid) === null;
-export const allGone = (processes: Processes) =>
-  expect.poll(() => Object.values(processes).every(isGone), { timeout: 30_000 });
+export const allGone = (processes: Processes) => expect.poll(() => Object.values(processes).every(isGone));
 
 export async function query(url: string, sql: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url });

@@ -148,7 +148,7 @@ test('State Hub: what it answers is a value that can be stored, or a StateHubErr
     asked(() => hub.postProgress(progress)),
     asked(() => hub.getEngagement('coulomb-loop')),
   ]);
-}, 60_000);
+});
 
 test('llm-connect: what it answers is a text that can be stored, or one of the two faults', async () => {
   const client = createLlmConnectClient({ url: server.url, timeoutMs: 5_000, model: 'm' });
@@ -164,7 +164,7 @@ test('llm-connect: what it answers is a text that can be stored, or one of the t
       return found.kind === 'answered';
     },
   ]);
-}, 60_000);
+});
 
 test('issue-core: what it answers is a reference that can be stored, or one of the two faults', async () => {
   const client = createIssueCoreClient({ url: server.url, token: 'issue-secret-token', timeoutMs: 5_000 });
@@ -178,4 +178,4 @@ test('issue-core: what it answers is a reference that can be stored, or one of t
     asked(() => client.createTask('key', '{}')),
     asked(() => client.findOpenTasks('dedupe')),
   ]);
-}, 60_000);
+});

@@ -108,7 +108,7 @@ test('any message is a candidate that can be stored, or refused for a known reas
     }),
     { numRuns: 2_000, interruptAfterTimeLimit: 4_000 },
   );
-}, 60_000);
+});
 
 test('each message of a batch has one fate, whatever its neighbours are', () => {
   fc.assert(
@@ -119,4 +119,4 @@ test('each message of a batch has one fate, whatever its neighbours are', () => 
     }),
     { numRuns: 50, interruptAfterTimeLimit: 4_000 },
   );
-}, 60_000);
+});

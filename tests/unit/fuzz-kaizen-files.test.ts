@@ -69,7 +69,7 @@ test('any schedule file has entries, or a code and a place', () => {
     }),
     { numRuns: 1_000, interruptAfterTimeLimit: 4_000 },
   );
-}, 60_000);
+});
 
 test('one repository with any schedule file never fails the others', async () => {
   await using root = await reposRoot({ [`good/${SCHEDULE}`]: PILOT });
@@ -83,7 +83,7 @@ test('one repository with any schedule file never fails the others', async () =>
     }),
     { numRuns: 150, interruptAfterTimeLimit: 4_000 },
   );
-}, 60_000);
+});
 
 test('any roster gives entries and reasons, or fails the resolver and nothing else', async () => {
   await using root = await reposRoot({ [`good/${SCHEDULE}`]: PILOT });
@@ -108,4 +108,4 @@ test('any roster gives entries and reasons, or fails the resolver and nothing el
     { numRuns: 200, interruptAfterTimeLimit: 4_000 },
   );
   expect(read).toBeGreaterThan(0);
-}, 60_000);
+});
