@@ -1,5 +1,4 @@
 /** The Temporal worker's set-up. */
-import { fileURLToPath } from 'node:url';
 import {
   DefaultLogger,
   type LogMetadata,
@@ -31,8 +30,7 @@ export interface WorkerDeps {
   taskQueue: string;
   activities: Activities;
   emissionActivities: EmissionActivities;
-  /** A prebuilt bundle saves its 1.2 s of CPU at the start. */
-  workflowBundle?: WorkflowBundle;
+  workflowBundle: WorkflowBundle;
 }
 
 /**
@@ -118,9 +116,7 @@ function createWorker(deps: WorkerDeps): Promise<Worker> {
     namespace,
     taskQueue,
     activities: { ...activities },
-    ...(workflowBundle
-      ? { workflowBundle }
-      : { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) }),
+    workflowBundle,
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
     maxConcurrentLocalActivityExecutions: 8,

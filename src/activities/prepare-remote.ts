@@ -3,7 +3,7 @@
  * heartbeats, and no open transaction while it waits. Who may answer later is asked again for two minutes (contract 8).
  */
 import { ApplicationFailure, activityInfo } from '@temporalio/activity';
-import { beginDispatch, countAttempt, forgetAttempt } from '../store/dispatches.ts';
+import { countAttempt, forgetAttempt } from '../store/dispatches.ts';
 import { markUnanswered, type UnansweredRun } from '../store/unanswered-dispatches.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { toActivityFailure } from './failure.ts';
@@ -11,7 +11,7 @@ import { withHeartbeat } from './heartbeat.ts';
 import { mayAskAgain } from './patience.ts';
 import { MAX_ATTEMPTS_ALONE } from './prepare.ts';
 import { NotAnswered } from './prepare-run.ts';
-import { type PrepareDeps, runDispatch } from './run-dispatch.ts';
+import { begin, type PrepareDeps, runDispatch } from './run-dispatch.ts';
 
 const HEARTBEAT_MS = 5_000;
 /** However long somebody asks to be left alone. */
@@ -42,11 +42,8 @@ async function attempt(
   dispatchId: string,
   signal: AbortSignal,
 ): Promise<'emit' | undefined> {
-  const [dispatch, registry] = await Promise.all([
-    beginDispatch(deps.pool, dispatchId),
-    deps.registry.current(),
-  ]);
-  if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
+  const begun = await begin(deps, dispatchId);
+  const { dispatch } = begun;
   if (dispatch.closed_at !== null) return undefined;
   if (dispatch.prepared_at !== null) return 'emit';
   // The local `prepare` has counted once. An attempt that ends in any way but with its process is forgotten again.
@@ -59,7 +56,7 @@ async function attempt(
     return mayAskAgain(attemptOfActivity, waitedMs);
   };
   try {
-    return await runDispatch(deps, registry, dispatch, {
+    return await runDispatch(deps, begun, {
       hasCrashed: attempts - 1 > MAX_ATTEMPTS_ALONE,
       mayRetry,
       signal,

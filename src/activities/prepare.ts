@@ -3,20 +3,12 @@
  * For definitions that only audit, it is the whole run. Run again after a crash or a reset, it finds its own rows.
  */
 import { randomUUID } from 'node:crypto';
-import { ApplicationFailure } from '@temporalio/activity';
-import type { Registry } from '../definitions/applied-registry.ts';
-import {
-  beginDispatch,
-  closeDispatch,
-  countAttempt,
-  type Dispatch,
-  insertDispatch,
-} from '../store/dispatches.ts';
+import { closeDispatch, countAttempt, type Dispatch, insertDispatch } from '../store/dispatches.ts';
 import { moveDecisions } from '../store/event-decisions.ts';
 import { transaction } from '../store/pool.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { toActivityFailure } from './failure.ts';
-import { type PrepareDeps, runDispatch, whomItAsks } from './run-dispatch.ts';
+import { type BegunDispatch, begin, type PrepareDeps, runDispatch, whomItAsks } from './run-dispatch.ts';
 
 /** Attempts without an answer, after which a dispatch is held to kill its worker: it is halved, or its one run failed. */
 const MAX_ATTEMPTS_SHARED = 2;
@@ -26,7 +18,7 @@ const MAX_BEGUN = 10_000;
 
 export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
   // A dispatch that this process has begun before did not kill it, whether it failed or took too long: it is not counted again.
-  const begun = new Set<string>();
+  const begunHere = new Set<string>();
   // Dispatches under suspicion run one at a time: one that kills the worker takes no innocent ones along.
   let suspects: Promise<unknown> = Promise.resolve();
 
@@ -34,49 +26,43 @@ export function createPrepare(deps: PrepareDeps): Activities['prepare'] {
     dispatchId: string,
     survived: boolean,
   ): Promise<Awaited<ReturnType<Activities['prepare']>>> {
-    const [dispatch, registry] = await Promise.all([
-      beginDispatch(deps.pool, dispatchId),
-      deps.registry.current(),
-    ]);
-    if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
+    const begun = await begin(deps, dispatchId);
+    const { dispatch } = begun;
     if (dispatch.closed_at !== null) return undefined;
     if (dispatch.prepared_at !== null) return 'emit';
-    const asked = await whomItAsks(registry, deps.resolvers, dispatch);
+    const asked = await whomItAsks(deps.resolvers, begun);
     if (asked) return asked;
-    if (dispatch.attempts === 0 || survived) return runDispatch(deps, registry, dispatch, {});
-    const turn = suspects.then(() => runSuspect(deps, registry, dispatch));
+    if (dispatch.attempts === 0 || survived) return runDispatch(deps, begun, {});
+    const turn = suspects.then(() => runSuspect(deps, begun));
     suspects = turn.catch(() => undefined);
     return turn;
   }
 
   return async function prepare({ dispatch_id }) {
-    const survived = begun.has(dispatch_id);
-    if (begun.size >= MAX_BEGUN) begun.clear();
-    begun.add(dispatch_id);
+    const survived = begunHere.has(dispatch_id);
+    if (begunHere.size >= MAX_BEGUN) begunHere.clear();
+    begunHere.add(dispatch_id);
     try {
       const outcome = await attempt(dispatch_id, survived);
-      begun.delete(dispatch_id);
+      begunHere.delete(dispatch_id);
       return outcome;
     } catch (error) {
       const failure = toActivityFailure(deps.logger, dispatch_id, error);
-      if (failure.nonRetryable) begun.delete(dispatch_id);
+      if (failure.nonRetryable) begunHere.delete(dispatch_id);
       throw failure;
     }
   };
 }
 
-async function runSuspect(
-  deps: PrepareDeps,
-  registry: Registry,
-  dispatch: Dispatch,
-): Promise<'emit' | undefined> {
+async function runSuspect(deps: PrepareDeps, begun: BegunDispatch): Promise<'emit' | undefined> {
+  const { dispatch } = begun;
   const attempts = await countAttempt(deps.pool, dispatch.dispatch_id);
   const isShared = dispatch.members.length > 1;
   if (isShared && attempts > MAX_ATTEMPTS_SHARED) {
     await split(deps, dispatch, attempts);
     return undefined;
   }
-  return runDispatch(deps, registry, dispatch, { hasCrashed: attempts > MAX_ATTEMPTS_ALONE });
+  return runDispatch(deps, begun, { hasCrashed: attempts > MAX_ATTEMPTS_ALONE });
 }
 
 /** The halves become dispatches of their own, each with its own count; the reconciler starts them. */

@@ -1,11 +1,12 @@
 /** Every member of a dispatch, prepared one after the other and committed together. */
-import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
+import type { Envelope } from '../core/envelope.ts';
 import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
 import { isRemote, type Resolvers } from '../resolvers/registry.ts';
 import type { PauseExceeded } from '../schedules/pause-exceeded.ts';
 import { type DecideSinkMode, SAYS_AUDIT } from '../sinks/sink-mode.ts';
-import type { Dispatch } from '../store/dispatches.ts';
-import { readEnvelopes } from '../store/events.ts';
+import { beginDispatch, type Dispatch } from '../store/dispatches.ts';
+import { readEnvelopes, readEnvelopesOfDispatch } from '../store/events.ts';
 import type { Pool } from '../store/pool.ts';
 import { readRunsForPrepare, type StandingRun } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -25,16 +26,34 @@ export interface PrepareDeps {
   logger: Logger;
 }
 
+/** A dispatch with what its runs are made of. */
+export interface BegunDispatch {
+  dispatch: Dispatch;
+  registry: Registry;
+  /** Of its own events; those of the runs that are retried are read later. */
+  envelopes: Map<string, Envelope>;
+}
+
+/** Three questions at one time: each would cost a small dispatch a round trip more. Counts the first attempt. */
+export async function begin({ pool, registry }: PrepareDeps, dispatchId: string): Promise<BegunDispatch> {
+  const [dispatch, current, envelopes] = await Promise.all([
+    beginDispatch(pool, dispatchId),
+    registry.current(),
+    readEnvelopesOfDispatch(pool, dispatchId),
+  ]);
+  if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
+  return { dispatch, registry: current, envelopes };
+}
+
 /** @throws NotAnswered where `circumstances.mayRetry` and a source or the model may answer later */
 export async function runDispatch(
   deps: PrepareDeps,
-  registry: Registry,
-  dispatch: Dispatch,
+  begun: BegunDispatch,
   circumstances: Circumstances,
 ): Promise<'emit' | undefined> {
-  const prepared = await prepareMembers(deps, registry, dispatch, circumstances);
+  const prepared = await prepareMembers(deps, begun, circumstances);
   tellOfAudits(deps.logger, prepared);
-  return commitRuns(deps, dispatch.dispatch_id, prepared);
+  return commitRuns(deps, begun.dispatch.dispatch_id, prepared);
 }
 
 /** One line for each definition that says `emit: live` and is not: somebody waits for its tasks. */
@@ -49,9 +68,8 @@ function tellOfAudits(logger: Logger, prepared: Prepared[]): void {
 
 /** Whom else its definition asks, which never shares a dispatch then: a model, or remote sources alone; null: nobody. */
 export async function whomItAsks(
-  registry: Registry,
   resolvers: Resolvers,
-  { members }: Dispatch,
+  { registry, dispatch: { members } }: BegunDispatch,
 ): Promise<'model' | 'remote' | null> {
   const [alone] = members;
   if (!alone || members.length > 1) return null;
@@ -62,17 +80,10 @@ export async function whomItAsks(
 
 async function prepareMembers(
   deps: PrepareDeps,
-  registry: Registry,
-  dispatch: Dispatch,
+  { registry, dispatch, envelopes }: BegunDispatch,
   circumstances: Circumstances,
 ): Promise<Prepared[]> {
-  const [standing, envelopes] = await Promise.all([
-    readStandingRuns(deps.pool, dispatch),
-    readEnvelopes(
-      deps.pool,
-      dispatch.members.flatMap(({ event_uid }) => event_uid ?? []),
-    ),
-  ]);
+  const standing = await readStandingRuns(deps.pool, dispatch);
   const retried = [...standing.values()]
     .flatMap(({ event_uid }) => event_uid ?? [])
     .filter((uid) => !envelopes.has(uid));

@@ -5,7 +5,7 @@ import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import { countOpenDispatches, insertDispatch, listOpenDispatchesOf } from '../store/dispatches.ts';
 import { type EventDecision, insertDecisions } from '../store/event-decisions.ts';
 import { countDuplicates } from '../store/event-ids.ts';
-import { insertEvents } from '../store/events.ts';
+import { insertEvents, type NewEvent } from '../store/events.ts';
 import type { Queryable } from '../store/pool.ts';
 import { type DecidedRun, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
 import type { Candidate, Refused } from './decode.ts';
@@ -45,44 +45,45 @@ export async function writeRecord(
   const matched = matchEvents(accepted, registry);
   await keepPausesOf(client, matched.decisions);
   const dispatches = composeDispatches(matched.fired, deps.resolvers);
-  await writeAccepted(deps, client, identified, matched);
-  for (const dispatch of dispatches) await insertDispatch(client, dispatch);
-  const repeated = duplicates.length > 0 ? await countDuplicates(client, duplicates.map(duplicateOf)) : 0;
   const again = [...undecided.redelivered, ...redelivered.map(({ event_uid }) => event_uid)];
+  // Pipelined: one round trip for all, and PostgreSQL runs them in this order.
+  const written = [
+    ...writeAccepted(deps, client, identified, matched),
+    ...dispatches.map((dispatch) => insertDispatch(client, dispatch)),
+  ];
+  const [repeated, reopened, open] = await Promise.all([
+    duplicates.length > 0 ? countDuplicates(client, duplicates.map(duplicateOf)) : 0,
+    again.length > 0 ? listOpenDispatchesOf(client, again) : [],
+    countOpenDispatches(client),
+    ...written,
+  ]);
   return {
-    dispatch_ids: [
-      ...dispatches.map(({ dispatch_id }) => dispatch_id),
-      ...(again.length > 0 ? await listOpenDispatchesOf(client, again) : []),
-    ],
+    dispatch_ids: [...dispatches.map(({ dispatch_id }) => dispatch_id), ...reopened],
     accepted,
     duplicates: repeated,
     conflicts,
     decisions: matched.decisions,
     ...(await writeQuarantine(client, [...undecided.refused, ...conflicts], deps.quarantineMaxBytes)),
-    open_dispatches: await countOpenDispatches(client),
+    open_dispatches: open,
   };
 }
 
-async function writeAccepted(
+function writeAccepted(
   deps: WriteDeps,
   client: Queryable,
   { accepted, depths }: Identified,
-  matched: Matched,
-): Promise<void> {
-  if (accepted.length === 0) return;
-  await insertEvents(
-    client,
-    accepted.map(({ event_uid, envelope, message: { subject, stream_seq } }) => {
-      const fate = matched.unmatched.has(event_uid) ? 'unmatched' : 'accepted';
-      return { event_uid, fate, subject, stream_seq, depth: depths.get(event_uid) ?? 0, envelope };
-    }),
-  );
-  if (matched.decisions.length > 0) await insertDecisions(client, matched.decisions);
-  if (matched.filterFailures.length === 0) return;
-  await insertDecidedRuns(
-    client,
-    matched.filterFailures.map((failure) => failedRun(failure, deps.sinkMode)),
-  );
+  { unmatched, decisions, filterFailures }: Matched,
+): Promise<unknown>[] {
+  const events = accepted.map(({ event_uid, envelope, message: { subject, stream_seq } }): NewEvent => {
+    const fate = unmatched.has(event_uid) ? 'unmatched' : 'accepted';
+    return { event_uid, fate, subject, stream_seq, depth: depths.get(event_uid) ?? 0, envelope };
+  });
+  const failed = filterFailures.map((failure) => failedRun(failure, deps.sinkMode));
+  return [
+    ...(events.length > 0 ? [insertEvents(client, events)] : []),
+    ...(decisions.length > 0 ? [insertDecisions(client, decisions)] : []),
+    ...(failed.length > 0 ? [insertDecidedRuns(client, failed)] : []),
+  ];
 }
 
 function duplicateOf({ event_uid, message: { stream_seq, stream_timestamp } }: Candidate) {

@@ -4,7 +4,7 @@
  */
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Client, type WorkflowClient } from '@temporalio/client';
-import { NativeConnection, type WorkflowBundle } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import { createApp } from '../api/app.ts';
 import { type Bridge, startBridge } from '../bridge/bridge.ts';
 import { connectNats } from '../bridge/connect.ts';
@@ -41,6 +41,7 @@ import { type Check, check, createChecks } from './readiness.ts';
 import { freePort, readTemporalMetrics } from './temporal-metrics.ts';
 import { createWaiting, within } from './waiting.ts';
 import { createServiceWorkers } from './workers.ts';
+import { createWorkflowBundle } from './workflow-bundle.ts';
 
 export const ROLES = ['worker', 'subscriber', 'api'] as const;
 export type Role = (typeof ROLES)[number];
@@ -50,7 +51,6 @@ export interface ServiceOptions {
   roles: readonly Role[];
   logger: Logger;
   migrationsDir: string;
-  workflowBundle?: WorkflowBundle;
 }
 
 export interface Service {
@@ -96,6 +96,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const namespace = config.temporal.namespace ?? 'default';
   const { DEDUPE_DAYS: dedupeDays, QUARANTINE_MAX_BYTES: quarantineMaxBytes } = config;
   const stopping = new AbortController();
+  const workflowBundle = createWorkflowBundle(stopping.signal);
   const waiting = createWaiting(stopping.signal, logger);
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
@@ -169,6 +170,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     });
 
   async function start(): Promise<boolean> {
+    // Whoever waits for it later sees its fault; it is made while the servers are waited for.
+    if (roles.includes('worker')) workflowBundle().catch(() => undefined);
     if (!(await waiting.until('PostgreSQL', isMigrated))) return false;
     // Before Temporal and NATS are waited for: silence is an alarm while they are away too.
     if (roles.includes('api'))
@@ -218,7 +221,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
 
   async function startWorker(connection: NativeConnection, workflows: WorkflowClient): Promise<void> {
-    const { workflowBundle } = options;
     parts.workers = await createServiceWorkers({
       config,
       namespace,
@@ -231,7 +233,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       pauseExceeded,
       metrics,
       logger,
-      workflowBundle,
+      workflowBundle: await workflowBundle(),
     });
     parts.working = parts.workers.run();
     parts.working.catch(failure.reject);

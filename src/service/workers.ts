@@ -25,7 +25,7 @@ export interface ServiceWorkersDeps {
   pauseExceeded: PauseExceeded;
   metrics: Metrics;
   logger: Logger;
-  workflowBundle?: WorkflowBundle | undefined;
+  workflowBundle: WorkflowBundle;
 }
 
 export function createServiceWorkers(deps: ServiceWorkersDeps): Promise<Workers> {
@@ -53,6 +53,6 @@ export function createServiceWorkers(deps: ServiceWorkersDeps): Promise<Workers>
       leaseSeconds: 3 * config.ISSUE_CORE_TIMEOUT_SECONDS + 30,
       giveUpHours: config.EMIT_GIVE_UP_HOURS,
     }),
-    ...(workflowBundle && { workflowBundle }),
+    workflowBundle,
   });
 }

@@ -50,6 +50,19 @@ export async function readEnvelopes(db: Queryable, eventUids: string[]): Promise
   return new Map(rows.map((row) => [row.event_uid, row.envelope]));
 }
 
+/** Of the events of a dispatch: asked for together with the dispatch itself. */
+export async function readEnvelopesOfDispatch(
+  db: Queryable,
+  dispatchId: string,
+): Promise<Map<string, Envelope>> {
+  const { rows } = await db.query(
+    `SELECT event_uid, envelope FROM events
+      WHERE event_uid = ANY (ARRAY(SELECT unnest(event_uids) FROM dispatches WHERE dispatch_id = $1))`,
+    [dispatchId],
+  );
+  return new Map(rows.map((row) => [row.event_uid, row.envelope]));
+}
+
 /** Bytes of each envelope as text, which is a measure of what its run will keep. */
 export async function readEnvelopeSizes(db: Queryable, eventUids: string[]): Promise<Map<string, number>> {
   const { rows } = await db.query(

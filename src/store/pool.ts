@@ -24,6 +24,8 @@ export function createPool(
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
+    // Statements that need no answer of one another go out together.
+    pipeline: true,
     ...(queryTimeoutMs ? { query_timeout: queryTimeoutMs } : {}),
     types: { getTypeParser },
   });
@@ -54,8 +56,8 @@ async function run<T>(
   };
   client.on('error', breaks);
   try {
-    await client.query('BEGIN');
-    const result = await work(client);
+    // Sent together with the first statement of the work, which a session that cannot begin does not get to.
+    const [, result] = await Promise.all([client.query('BEGIN'), work(client)]);
     await client.query(end);
     return result;
   } catch (error) {

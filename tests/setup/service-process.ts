@@ -1,6 +1,7 @@
-/** The real service as a process of its own, so that a test can kill it: `node src/main.ts serve`. */
+/** The real service as a process of its own, so that a test can kill it: `src/main.ts serve`, with the flags of its first line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from './until.ts';
 
@@ -26,9 +27,9 @@ export async function spawnService({
   environment,
   roles = 'worker,subscriber,api',
 }: ServiceProcessOptions): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [MAIN, 'serve', '--roles', roles], {
+  const child = spawn(MAIN, ['serve', '--roles', roles], {
     env: {
-      PATH: process.env.PATH,
+      PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
       HOME: process.env.HOME,
       ADMIN_PORT: '0',
       LOG_LEVEL: 'info',
