@@ -69,8 +69,7 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
     stopPull = () => messages.stop();
     let largest = expected * 0.9;
     for await (const message of messages) {
-      largest = Math.max(largest, message.data.byteLength);
-      inbox.add(message);
+      largest = Math.max(largest, inbox.add(message));
     }
     stopPull = null;
     return largest;

@@ -1,19 +1,21 @@
 /** What was pulled and is not recorded yet: bounded, so that memory stays flat whatever waits in the stream. */
 import type { JsMsg } from '@nats-io/jetstream';
+import { sizeOf } from './message.ts';
 
 export interface Inbox {
-  add(message: JsMsg): void;
+  /** Returns its size in bytes. */
+  add(message: JsMsg): number;
   /** Resolves when something is there, or the inbox is closed. */
   filled(): Promise<void>;
   /** Resolves when there is room for another pull, or the inbox is closed. */
   hasRoom(): Promise<void>;
   take(): JsMsg[];
-  waiting(): readonly JsMsg[];
+  waiting(): JsMsg[];
   close(): void;
 }
 
 export function createInbox(limits: { messages: number; bytes: number }): Inbox {
-  let waiting: JsMsg[] = [];
+  let waiting: { message: JsMsg; size: number }[] = [];
   let bytes = 0;
   let closed = false;
   const changed = new Set<() => void>();
@@ -26,26 +28,29 @@ export function createInbox(limits: { messages: number; bytes: number }): Inbox 
   }
   return {
     add(message) {
-      waiting.push(message);
-      bytes += message.data.byteLength;
+      const size = sizeOf(message);
+      waiting.push({ message, size });
+      bytes += size;
       announce();
+      return size;
     },
     filled: () => until(() => waiting.length > 0),
     hasRoom: () => until(() => waiting.length < limits.messages && bytes < limits.bytes),
     take() {
-      let size = 0;
+      let taken = 0;
       let count = 0;
-      while (count < waiting.length && count < limits.messages && size < limits.bytes) {
-        size += waiting[count]!.data.byteLength;
+      for (const { size } of waiting) {
+        if (count >= limits.messages || taken >= limits.bytes) break;
+        taken += size;
         count += 1;
       }
-      const taken = waiting.slice(0, count);
+      const batch = waiting.slice(0, count);
       waiting = waiting.slice(count);
-      bytes -= size;
+      bytes -= taken;
       announce();
-      return taken;
+      return batch.map(({ message }) => message);
     },
-    waiting: () => waiting,
+    waiting: () => waiting.map(({ message }) => message),
     close() {
       closed = true;
       announce();

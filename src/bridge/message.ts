@@ -21,6 +21,13 @@ export function toReceivedMessage(message: JsMsg): ReceivedMessage {
   };
 }
 
+/** Bytes in memory, with what the headers hold: a message may be nothing but headers. */
+export function sizeOf(message: JsMsg): number {
+  const headers = Object.entries(readHeaders(message));
+  const lengths = headers.map(([key, values]) => key.length + values.join('').length);
+  return lengths.reduce((sum, length) => sum + length, message.data.byteLength);
+}
+
 /** They are decoded at the first access, and the client throws at some that a server stores: the body decides all the same. */
 function readHeaders(message: JsMsg): ReceivedMessage['headers'] {
   const headers: ReceivedMessage['headers'] = {};
