@@ -1,9 +1,10 @@
 /** (h) Lists and details of the API with a long history: each filter, first pages and deep ones, over HTTP. */
 import { encodeCursor } from '../../src/store/page.ts';
 import type { Pool } from '../../src/store/pool.ts';
+import { quantile } from '../setup/statistics.ts';
 import { COMMON_DEFINITION, makeHistory, RARE_DEFINITION, SCHEDULED_DEFINITION } from './api-history.ts';
 import type { Bench } from './bench.ts';
-import { latencyRow, quantile, type Row } from './report.ts';
+import { latencyRow, type Row } from './report.ts';
 import { openSubject } from './subject.ts';
 
 interface Page {

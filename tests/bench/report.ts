@@ -1,4 +1,5 @@
 /** What was measured, as a table and as JSON. */
+import { median, quantile } from '../setup/statistics.ts';
 
 export interface Row {
   /** Stays the same over versions, so that runs can be compared: `product.drain.8`. */
@@ -12,18 +13,6 @@ export interface Row {
   /** Of all that was timed; `value` is one of them. */
   quantiles?: { p50: number; p95: number; p99: number };
   note?: string;
-}
-
-export function quantile(values: number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
-}
-
-/** Of an even number, the mean of the two in the middle: otherwise the better of two rounds would count. */
-export function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [below, above] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]];
-  return below === undefined || above === undefined ? Number.NaN : (below + above) / 2;
 }
 
 export function medianRow(id: string, what: string, unit: string, rounds: number[]): Row {

@@ -1,11 +1,12 @@
 /** (d) activity-core from publish to run and spec committed, while the publisher goes on; and (d, f) draining what waits. */
+
+import { NOT_LINUX, readMemory, watchMemory } from '../setup/memory.ts';
 import { type Bench, inRounds } from './bench.ts';
 import { type Load, perSecond } from './events.ts';
-import { NOT_LINUX, readMemory, watchMemory } from './memory.ts';
 import { medianRow, type Row } from './report.ts';
 import { boundOf, expectWork, openSubject, publishAll, type Subject } from './subject.ts';
 
-const WARM_UP: Load = { events: 2_000, specsOfTen: 8 };
+export const WARM_UP: Load = { events: 2_000, specsOfTen: 8 };
 
 export async function measureAtOnce(bench: Bench): Promise<Row[]> {
   const { servers, options } = bench;
@@ -28,7 +29,7 @@ export async function measureAtOnce(bench: Bench): Promise<Row[]> {
 }
 
 /** Milliseconds from the first publish to the last committed run. */
-async function publishAndSettle(subject: Subject, load: Load): Promise<number> {
+export async function publishAndSettle(subject: Subject, load: Load): Promise<number> {
   const started = performance.now();
   await publishAll(subject, load);
   await subject.settled(boundOf(load.events));

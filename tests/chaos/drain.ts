@@ -1,8 +1,8 @@
 /** After the attack: does what an operator would, and waits until nothing is left to be done. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { readClock } from '../../src/store/pool.ts';
 import { post } from '../setup/schedule-path.ts';
+import { workLeft } from '../setup/work-left.ts';
 import { TICKS } from './definitions.ts';
 import type { Ledger } from './ledger.ts';
 import { REPLICAS } from './plan.ts';
@@ -35,7 +35,7 @@ async function untilNothingIsLeft(subjects: Subjects, ledger: Ledger, cut: strin
   for (;;) {
     await hurryReconciler(subjects);
     const repaired = await operate(subjects, ledger);
-    const left = await leftOf(subjects, cut);
+    const left = await workLeft(subjects, cut);
     if (left.length === 0 && repaired === 0) return [];
     if (performance.now() > bound) return left;
     await pause(LOOK_EVERY_MS);
@@ -72,19 +72,4 @@ async function operate({ pool, replica }: Subjects, ledger: Ledger): Promise<num
     ledger.write('operator', `run ${run_id}`, said);
   }
   return rows.length;
-}
-
-async function leftOf({ pool, nats }: Subjects, cut: string): Promise<string[]> {
-  const { state } = await (await jetstreamManager(nats)).streams.info('ACTIVITY');
-  const { rows } = await pool.query(
-    `SELECT (SELECT count(*) FROM dispatches WHERE closed_at IS NULL AND created_at < $1) AS "open dispatches",
-            (SELECT count(*) FROM activity_runs WHERE status = 'running' AND started_at < $1) AS "running runs",
-            (SELECT count(*) FROM schedule_ticks WHERE outcome IS NULL AND scheduled_for < $1) AS "ticks without an outcome",
-            (SELECT count(*) FROM schedules WHERE recorded_until < $1) AS "schedules whose ticks are not recorded",
-            (SELECT count(*) FROM activity_runs WHERE status = 'failed' AND error->>'code' = 'workflow_terminated'
-                AND NOT EXISTS (SELECT 1 FROM activity_runs o WHERE o.retry_of = activity_runs.run_id)) AS "terminated runs"`,
-    [cut],
-  );
-  const counts = { ...rows[0], 'messages in the stream': state.messages };
-  return Object.entries(counts).flatMap(([what, n]) => (n === 0 ? [] : [`${n} ${what}`]));
 }

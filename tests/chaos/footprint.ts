@@ -1,9 +1,8 @@
 /** What the service holds of the machine: memory and connections while it runs, processes after it was stopped. Bounds are generous. */
-
+import type { Check } from '../setup/checks.ts';
 import { REPLICAS } from './plan.ts';
 import { listProcesses, type ProcessSeen } from './processes.ts';
 import type { Subjects } from './subjects.ts';
-import type { Check } from './verdict.ts';
 
 export type Resident = ReturnType<Subjects['resident']>;
 

@@ -6,8 +6,9 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { verdictLines } from '../setup/checks.ts';
 import { lineOf } from './ledger.ts';
-import { runSeed, type SeedResult, verdictLines } from './run-seed.ts';
+import { runSeed, type SeedResult } from './run-seed.ts';
 
 const { values: options } = parseArgs({
   options: {

@@ -1,5 +1,6 @@
 /** One seed, from starting servers of its own to the verdict. */
 import { readClock } from '../../src/store/pool.ts';
+import { type Check, verdictLines } from '../setup/checks.ts';
 import { attack } from './attack.ts';
 import { drain } from './drain.ts';
 import { judgeFootprint, judgeProcesses } from './footprint.ts';
@@ -8,7 +9,7 @@ import { planOf, REPLICAS } from './plan.ts';
 import { childrenOf } from './processes.ts';
 import { publishAll } from './publisher.ts';
 import { openSubjects, type Subjects } from './subjects.ts';
-import { type Check, judge } from './verdict.ts';
+import { judge } from './verdict.ts';
 
 export interface SeedOptions {
   seed: number;
@@ -87,8 +88,6 @@ const describe = (fault: unknown): string =>
 const logsOf = (subjects: Subjects): Record<string, string> =>
   Object.fromEntries(REPLICAS.map((name) => [name, subjects.logOf(name)]));
 
-const SHOWN_FAULTS = 10;
-
 /** What was done and what came of it, for people. */
 export function reportOf({ seed, seconds, ledger, checks }: SeedResult): string {
   return [
@@ -97,10 +96,3 @@ export function reportOf({ seed, seconds, ledger, checks }: SeedResult): string 
     ...verdictLines(checks),
   ].join('\n');
 }
-
-export const verdictLines = (checks: Check[]): string[] =>
-  checks.flatMap(({ what, faults }) => [
-    `${faults.length === 0 ? 'ok    ' : 'FAILED'}  ${what}`,
-    ...faults.slice(0, SHOWN_FAULTS).map((fault) => `          ${fault}`),
-    ...(faults.length > SHOWN_FAULTS ? [`          and ${faults.length - SHOWN_FAULTS} more`] : []),
-  ]);

@@ -1,6 +1,8 @@
 /** Whether all that was promised was kept: counts, from the tables and from issue-core's own book. Nothing is counted in time. */
-import { jetstreamManager } from '@nats-io/jetstream';
 import type { Pool } from '../../src/store/pool.ts';
+import { type Check, differences } from '../setup/checks.ts';
+import { tickFaults } from '../setup/due-ticks.ts';
+import { messagesLeft } from '../setup/work-left.ts';
 import {
   AUDIT,
   EVENT_SOURCE,
@@ -14,12 +16,6 @@ import {
 import type { Drained } from './drain.ts';
 import type { Publications, Sent } from './publisher.ts';
 import type { Subjects } from './subjects.ts';
-
-export interface Check {
-  what: string;
-  /** Empty where it holds. */
-  faults: string[];
-}
 
 export interface Evidence {
   subjects: Subjects;
@@ -40,7 +36,7 @@ const CHECKS: Record<string, Judge> = {
   'each expected task is in issue-core once': tasksAreOnce,
   'the spawn log has each task with its reference': logHasEachTask,
   'each due tick has one outcome': ticksHaveOutcomes,
-  'the stream is empty and nothing waits for an acknowledgement': streamIsEmpty,
+  'the stream is empty and nothing waits for an acknowledgement': ({ subjects }) => messagesLeft(subjects),
 };
 
 export async function judge(evidence: Evidence): Promise<Check[]> {
@@ -176,42 +172,11 @@ async function logHasEachTask({ subjects: { pool, issueCore } }: Evidence): Prom
   ];
 }
 
-async function ticksHaveOutcomes({ subjects: { pool }, ready, drained }: Evidence): Promise<string[]> {
-  const { rows } = await pool.query(
-    `SELECT scheduled_for, outcome, run_id FROM schedule_ticks WHERE definition_id = $1`,
-    [TICKS],
-  );
-  const faults = rows
-    .filter(
-      ({ outcome, run_id }) =>
-        outcome === null || (outcome === 'fired') !== (run_id !== null && outcome !== 'missed'),
-    )
-    .map((tick) => JSON.stringify(tick));
-  const known = new Set(rows.map(({ scheduled_for }) => Date.parse(scheduled_for)));
-  for (
-    let due = Math.ceil(Date.parse(ready) / TICK_EVERY_MS) * TICK_EVERY_MS;
-    due < Date.parse(drained.until);
-    due += TICK_EVERY_MS
-  )
-    if (!known.has(due)) faults.push(`no tick at ${new Date(due).toISOString()}`);
-  return faults;
-}
-
-async function streamIsEmpty({ subjects: { nats } }: Evidence): Promise<string[]> {
-  const manager = await jetstreamManager(nats);
-  const { state } = await manager.streams.info('ACTIVITY');
-  const { num_ack_pending, num_pending } = await manager.consumers.info('ACTIVITY', 'activity-core');
-  const counts = { messages: state.messages, num_ack_pending, num_pending };
-  return Object.entries(counts).flatMap(([what, n]) => (n === 0 ? [] : [`${what}: ${n}`]));
-}
-
-/** Both as multisets. */
-function differences(expected: string[], found: string[]): string[] {
-  const left = new Map<string, number>();
-  for (const one of expected) left.set(one, (left.get(one) ?? 0) + 1);
-  for (const one of found) left.set(one, (left.get(one) ?? 0) - 1);
-  return [...left].flatMap(([one, n]) => {
-    if (n === 0) return [];
-    return [n > 0 ? `missing: ${one}` : `too often, by ${-n}: ${one}`];
+function ticksHaveOutcomes({ subjects: { pool }, ready, drained }: Evidence): Promise<string[]> {
+  return tickFaults(pool, {
+    definition_id: TICKS,
+    every_ms: TICK_EVERY_MS,
+    since: ready,
+    until: drained.until,
   });
 }

@@ -1,0 +1,59 @@
+/** What the series came to, as a table. */
+import { type Flatness, judgeFlatness, type Point } from './flatness.ts';
+import { type Measured, type Sample, SERIES, type SeriesKind } from './sample.ts';
+
+export interface SeriesResult extends Omit<Flatness, 'isFlat'> {
+  key: Measured;
+  what: string;
+  unit: string;
+  /** Null where it is only shown. */
+  flat: boolean | null;
+}
+
+export function pointsOf(samples: Sample[], key: Measured): Point[] {
+  return samples.flatMap(({ at_s, [key]: value }) => (value === null ? [] : [{ at_s, value }]));
+}
+
+/** Without those that were not measured. `lasts_s`: of the whole soak. */
+export function seriesOf(samples: Sample[], lasts_s: number): SeriesResult[] {
+  return SERIES.flatMap((kind) => resultOf(kind, samples, lasts_s) ?? []);
+}
+
+function resultOf(
+  { key, what, unit, bounds }: SeriesKind,
+  samples: Sample[],
+  lasts_s: number,
+): SeriesResult | null {
+  const judged = judgeFlatness(pointsOf(samples, key), lasts_s, bounds ?? { most: Number.POSITIVE_INFINITY });
+  if (!judged) return null;
+  const { isFlat, ...figures } = judged;
+  return { key, what, unit, ...figures, flat: bounds ? isFlat : null };
+}
+
+const HEAD = ['series', 'first', 'last', 'most', 'slope/h', ''];
+
+export function seriesTable(series: SeriesResult[]): string {
+  const rows = series.map(({ what, unit, first, last, most, slope_per_hour, flat }) => [
+    unit === '' ? what : `${what}, ${unit}`,
+    ...[first, last, most, slope_per_hour].map(figure),
+    flat === null ? '' : flat ? 'flat' : 'NOT FLAT',
+  ]);
+  const all = [HEAD, ...rows];
+  const widths = HEAD.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0 || column === 5
+            ? cell.padEnd(widths[column] ?? 0)
+            : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+export function figure(value: number): string {
+  return value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0);
+}
