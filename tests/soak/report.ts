@@ -1,12 +1,16 @@
 /** What the series came to, as a table. */
 import { type Flatness, judgeFlatness, type Point } from './flatness.ts';
-import { type Measured, type Sample, SERIES, type SeriesKind } from './sample.ts';
+import { type Measured, type Sample, SERIES } from './sample.ts';
 
-export interface SeriesResult extends Omit<Flatness, 'isFlat'> {
+type Figures = Omit<Flatness, 'isFlat'>;
+
+export interface SeriesResult {
   key: Measured;
   what: string;
   unit: string;
-  /** Null where it is only shown. */
+  /** Null where a part that counts has no sample. */
+  figures: Figures | null;
+  /** Null where it is only shown, or was not measured. */
   flat: boolean | null;
 }
 
@@ -14,29 +18,29 @@ export function pointsOf(samples: Sample[], key: Measured): Point[] {
   return samples.flatMap(({ at_s, [key]: value }) => (value === null ? [] : [{ at_s, value }]));
 }
 
-/** Without those that were not measured. `lasts_s`: of the whole soak. */
+/** `lasts_s`: of the whole soak. */
 export function seriesOf(samples: Sample[], lasts_s: number): SeriesResult[] {
-  return SERIES.flatMap((kind) => resultOf(kind, samples, lasts_s) ?? []);
-}
-
-function resultOf(
-  { key, what, unit, bounds }: SeriesKind,
-  samples: Sample[],
-  lasts_s: number,
-): SeriesResult | null {
-  const judged = judgeFlatness(pointsOf(samples, key), lasts_s, bounds ?? { most: Number.POSITIVE_INFINITY });
-  if (!judged) return null;
-  const { isFlat, ...figures } = judged;
-  return { key, what, unit, ...figures, flat: bounds ? isFlat : null };
+  return SERIES.map(({ key, what, unit, bounds }) => {
+    const judged = judgeFlatness(
+      pointsOf(samples, key),
+      lasts_s,
+      bounds ?? { most: Number.POSITIVE_INFINITY },
+    );
+    if (!judged) return { key, what, unit, figures: null, flat: null };
+    const { isFlat, ...figures } = judged;
+    return { key, what, unit, figures, flat: bounds ? isFlat : null };
+  });
 }
 
 const HEAD = ['series', 'first', 'last', 'most', 'slope/h', ''];
 
 export function seriesTable(series: SeriesResult[]): string {
-  const rows = series.map(({ what, unit, first, last, most, slope_per_hour, flat }) => [
+  const rows = series.map(({ what, unit, figures, flat }) => [
     unit === '' ? what : `${what}, ${unit}`,
-    ...[first, last, most, slope_per_hour].map(figure),
-    flat === null ? '' : flat ? 'flat' : 'NOT FLAT',
+    ...(figures
+      ? [figures.first, figures.last, figures.most, figures.slope_per_hour].map(figure)
+      : ['–', '–', '–', '–']),
+    figures === null ? 'not measured' : flat === null ? '' : flat ? 'flat' : 'NOT FLAT',
   ]);
   const all = [HEAD, ...rows];
   const widths = HEAD.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));

@@ -81,14 +81,14 @@ const samplesBy = (fields: (at_s: number) => Partial<Sample>): Sample[] =>
   });
 
 describe('the report', () => {
-  test('says which series grows, and judges no series that is only shown', () => {
+  test('says which series grows, and judges none that is only shown or was not measured', () => {
     const series = seriesOf(
       samplesBy((at_s) => ({ rss_mib: 200 + at_s / 10, database_mib: at_s, threads: null })),
       LASTS_S,
     );
     const flats = Object.fromEntries(series.map(({ key, flat }) => [key, flat]));
-    expect(flats).toMatchObject({ rss_mib: false, heap_used_mib: true, database_mib: null });
-    expect(flats).not.toHaveProperty('threads');
+    expect(flats).toMatchObject({ rss_mib: false, heap_used_mib: true, database_mib: null, threads: null });
+    expect(seriesTable(series)).toMatch(/^threads .* not measured$/m);
     expect(seriesTable(series)).toMatch(/^resident memory, MiB +254 .* 360 +NOT FLAT$/m);
   });
 });
