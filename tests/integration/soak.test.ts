@@ -7,8 +7,8 @@ import { runSoak } from '../soak/run-soak.ts';
 
 test('while definitions are changed under load, nothing is lost and nothing doubled', async () => {
   const { checks, changes, samples, published, log } = await runSoak({
-    seconds: 20,
-    rate: 60,
+    seconds: 15,
+    rate: 25,
     changeEveryMs: 1_500,
     leastChanges: KINDS_OF_CHANGE,
     sampleEveryMs: 1_000,
