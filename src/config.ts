@@ -47,6 +47,7 @@ const environmentSchema = z.object({
   ADMIN_HOST: z.string().default('127.0.0.1'),
   ADMIN_PORT: port.default(8080),
   ADMIN_TOKEN: secret.optional(),
+  ADMIN_REQUESTS_PER_MINUTE: positive.default(60_000),
   ISSUE_SINK_TYPE: z.enum(['null', 'issue-core'], 'null or issue-core').default('null'),
   ISSUE_CORE_URL: httpUrl.optional(),
   ISSUE_CORE_TOKEN: secret.optional(),

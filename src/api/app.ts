@@ -25,6 +25,7 @@ import { pendingTaskRoutes } from './pending-tasks.ts';
 import { planRoutes } from './plan.ts';
 import { promotionRoutes } from './promotion.ts';
 import { quarantineRoutes } from './quarantine.ts';
+import { limitRequests, type WrongTokens } from './rate-limit.ts';
 import { reviewRoutes } from './reviews.ts';
 import { runRoutes } from './runs.ts';
 import { taskRoutes } from './tasks.ts';
@@ -55,6 +56,8 @@ export interface ApiDeps extends HealthDeps, TrustRoutesDeps {
   definitionsDir: string;
   logger: Logger;
   adminToken: string | undefined;
+  /** Of `/api`, for each client address. */
+  requestsPerMinute: number;
   dedupeDays: number;
   /** Every role serves health, metrics and the OpenAPI document; only `api` serves `/api`. */
   roles: readonly string[];
@@ -99,6 +102,10 @@ export function createApp(deps: ApiDeps): FastifyInstance {
     hsts: false,
     contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
   });
+  // Answers hold what was published and decided; nothing on the way may keep them.
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+  });
   registerOpenApi(app);
   app.register(async (scope) => {
     useZod(scope);
@@ -111,13 +118,15 @@ export function createApp(deps: ApiDeps): FastifyInstance {
 
 async function serveApi(scope: FastifyInstance, deps: ApiDeps): Promise<void> {
   useZod(scope);
-  if (deps.adminToken !== undefined) await requireToken(scope, deps.adminToken);
+  const wrongTokens = await limitRequests(scope, deps.requestsPerMinute);
+  if (deps.adminToken !== undefined) await requireToken(scope, deps.adminToken, wrongTokens);
   // Of its own, so that it stands behind the token too: without one, nobody learns what is here.
   scope.setNotFoundHandler(handleNotFound);
   for (const routes of RESOURCES) scope.register(routes(deps), { prefix: '/v1' });
 }
 
-async function requireToken(scope: FastifyInstance, token: string): Promise<void> {
+/** The plugin compares with crypto.timingSafeEqual. A request without a token is refused, and is no guess. */
+async function requireToken(scope: FastifyInstance, token: string, wrongTokens: WrongTokens): Promise<void> {
   await scope.register(bearerAuth, {
     keys: [token],
     addHook: false,
@@ -126,7 +135,13 @@ async function requireToken(scope: FastifyInstance, token: string): Promise<void
   });
   const verify = scope.verifyBearerAuth;
   if (!verify) throw new Error('@fastify/bearer-auth did not decorate the scope');
-  scope.addHook('onRequest', verify);
+  scope.addHook('onRequest', wrongTokens.refuse);
+  scope.addHook('onRequest', (request, reply, done) => {
+    verify(request, reply, (error) => {
+      if (!error || request.headers.authorization === undefined) done(error);
+      else wrongTokens.count(request).then(() => done(error), done);
+    });
+  });
 }
 
 /** In a scope: set on the app, they would break plugins whose routes have JSON Schemas. */

@@ -17,6 +17,8 @@ export async function handleError(
   if (problem.code === 'internal') request.log.error({ err: error }, 'a request failed');
   if (problem.code === 'unavailable') request.log.warn({ err: error }, 'a request could not be answered');
   if (problem.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
+  const { retry_after_seconds } = problem.extras;
+  if (retry_after_seconds !== undefined) reply.header('retry-after', retry_after_seconds);
   // A string passes the serializers by: a problem never fails because of a route's schemas.
   return reply
     .code(problem.status)

@@ -23,6 +23,10 @@ export const PROBLEMS = {
     meaning: 'files of DEFINITIONS_DIR are invalid, nothing was applied; `errors` has each fault',
   },
   idempotency_conflict: { status: 422, meaning: 'the Idempotency-Key was used with another body' },
+  too_many_requests: {
+    status: 429,
+    meaning: 'too many requests, or too many wrong tokens, from this address; again after `Retry-After`',
+  },
   internal: { status: 500, meaning: 'a fault of the service; its log has the reason under `request_id`' },
   unavailable: { status: 503, meaning: 'something that the service needs is away; the same again later' },
 } as const;
@@ -33,6 +37,7 @@ export interface ProblemExtras {
   violations?: Violation[];
   event_uids?: string[];
   errors?: DefinitionError[];
+  retry_after_seconds?: number;
   cause?: unknown;
 }
 
@@ -74,6 +79,7 @@ export const problemShape = z
     violations: z.array(violationSchema).optional().describe('What is wrong, and where'),
     event_uids: z.array(z.string()).optional().describe('With `ambiguous_id`'),
     errors: z.array(definitionError).optional().describe('With `invalid_definitions`'),
+    retry_after_seconds: z.int().optional().describe('With `too_many_requests`, as in `Retry-After`'),
     request_id: z.string().optional().describe('With `internal`: stands in the log'),
   })
   .describe('RFC 9457 problem details');
@@ -101,7 +107,14 @@ interface ProblemResponse {
 
 /** The responses of a route that can give these codes, besides those that every route can give. */
 export function problems(...codes: ProblemCode[]): Record<number, ProblemResponse> {
-  const all: ProblemCode[] = ['invalid_request', 'unauthorized', ...codes, 'internal', 'unavailable'];
+  const all: ProblemCode[] = [
+    'invalid_request',
+    'unauthorized',
+    ...codes,
+    'too_many_requests',
+    'internal',
+    'unavailable',
+  ];
   const byStatus = Map.groupBy(all, (code) => PROBLEMS[code].status);
   const responses = [...byStatus].map(([status, those]): [number, ProblemResponse] => {
     const description = those.map((code) => `\`${code}\`: ${PROBLEMS[code].meaning}`).join('. ');

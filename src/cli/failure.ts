@@ -11,6 +11,7 @@ import { InvalidDefinitionsError } from '../definitions/invalid-definitions.ts';
 import { ScheduleRefusedError, TemporalUnavailableError } from '../schedules/schedule-errors.ts';
 import { isTransient } from '../store/failure.ts';
 import { MigrationError } from '../store/migrate.ts';
+import { ServiceRoleError } from '../store/service-role.ts';
 import type { ExitCode } from './cli.ts';
 import { printable, printableLines } from './printable.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,7 +31,7 @@ export function tellFailure(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof UnexpectedAnswerError) {
     return tell(terminal, `${error.message}; name another address with --api or ACTIVITY_CORE_API`);
   }
-  if (error instanceof UsageError || error instanceof ConfigurationError)
+  if (error instanceof UsageError || error instanceof ConfigurationError || error instanceof ServiceRoleError)
     return tell(terminal, error.message);
   if (error instanceof InvalidDefinitionsError || error instanceof MigrationError) {
     tell(terminal, error.message);

@@ -118,9 +118,13 @@ function addMigrate(program: Command, cli: Cli): void {
   program
     .command('migrate')
     .description('bring the database to this version')
-    .action(async () => {
+    .option(
+      '--service-role <name>',
+      'a role that exists: grant it what the service needs, and take all else away',
+    )
+    .action(async (options: { serviceRole?: string }) => {
       const { migrateCommand } = await import('./migrate.ts');
-      cli.end(await migrateCommand());
+      cli.end(await migrateCommand(options));
     });
 }
 

@@ -158,6 +158,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     hasStateHub: stateHub !== null,
     definitionsDir: config.DEFINITIONS_DIR,
     adminToken: config.ADMIN_TOKEN,
+    requestsPerMinute: config.ADMIN_REQUESTS_PER_MINUTE,
     roles,
     checks,
     temporalMetrics: () => readTemporalMetrics(metricsPort, logger),

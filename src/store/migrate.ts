@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Pool, type Queryable, transaction } from './pool.ts';
 
 /** Any number that nobody else locks: the letters `actc`. */
-const LOCK = 0x61637463;
+export const MIGRATION_LOCK = 0x61637463;
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 
 interface Migration {
@@ -27,7 +27,7 @@ export async function migrate(pool: Pool, directory: string): Promise<string[]> 
   for (const migration of migrations) {
     const isNew = await transaction(pool, async (client) => {
       // The lock lives as long as the transaction: it works behind a transaction pooler too.
-      await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+      await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
       await ensureLedger(client);
       const ledger = await readLedger(client);
       refuseDrift(ledger, migrations);

@@ -187,8 +187,8 @@ test('a path that cannot be decoded or is far too long is a problem like any oth
 
 test('a database that is away is 503 unavailable, and back it answers again', async () => {
   const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
-  const query = api.pool.query.bind(api.pool);
-  Object.assign(api.pool, { query: () => Promise.reject(refused) });
+  const query = api.servicePool.query.bind(api.servicePool);
+  Object.assign(api.servicePool, { query: () => Promise.reject(refused) });
   try {
     for (const resource of RESOURCES) {
       expect(await api.get(`/api/v1/${resource}`), resource).toMatchObject({
@@ -199,14 +199,16 @@ test('a database that is away is 503 unavailable, and back it answers again', as
     expect((await api.get('/healthz')).status).toBe(200);
     expect((await api.get('/metrics')).status).toBe(200);
   } finally {
-    Object.assign(api.pool, { query });
+    Object.assign(api.servicePool, { query });
   }
   expect((await api.get('/api/v1/runs')).status).toBe(200);
 });
 
 test('a fault of the service is 500 with a request id, and tells nothing of its cause', async () => {
-  const query = api.pool.query.bind(api.pool);
-  Object.assign(api.pool, { query: () => Promise.reject(new Error('relation "secret" does not exist')) });
+  const query = api.servicePool.query.bind(api.servicePool);
+  Object.assign(api.servicePool, {
+    query: () => Promise.reject(new Error('relation "secret" does not exist')),
+  });
   try {
     const { status, body } = await api.get('/api/v1/runs');
     expect(status).toBe(500);
@@ -219,7 +221,7 @@ test('a fault of the service is 500 with a request id, and tells nothing of its 
       request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
   } finally {
-    Object.assign(api.pool, { query });
+    Object.assign(api.servicePool, { query });
   }
 });
 

@@ -211,7 +211,7 @@ beforeAll(async () => {
   api = await createTestApi(servers.database_url, { definitionsDir, temporalSchedules });
   apiAddress = await api.app.listen({ host: '127.0.0.1', port: 0 });
   environment = {
-    DATABASE_URL: setting.database.url,
+    DATABASE_URL: setting.database.serviceUrl,
     DEFINITIONS_DIR: definitionsDir,
     TEMPORAL_ADDRESS: servers.temporal_address,
     TASK_QUEUE: setting.taskQueue,

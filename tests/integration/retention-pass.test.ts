@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import type { Metrics } from '../../src/telemetry/metrics.ts';
-import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { createTestDatabase, type MigratedDatabase } from '../setup/database.ts';
 import { holdTable } from '../setup/hold-table.ts';
 import { createRetention, deletedByTable } from '../setup/retention.ts';
 
-let database: TestDatabase;
+let database: MigratedDatabase;
 beforeAll(async () => {
   database = await createTestDatabase(inject('servers').database_url);
 });
@@ -44,7 +44,7 @@ test('more rows than a batch go in one pass, and rows that stay do not hold up t
     `INSERT INTO event_ids (event_uid, content_hash, recorded_at)
      SELECT gen_random_uuid(), '', now() - interval '402 days' FROM generate_series(1, 25)`,
   );
-  const { pass, metrics, logged } = createRetention(database.pool, { batchRows: 10 });
+  const { pass, metrics, logged } = createRetention(database.servicePool, { batchRows: 10 });
   expect(await pass()).toBe(true);
   const deleted = { activity_runs: 35, task_spawn_log: 35, event_ids: 25 };
   expect(await deletedByTable(metrics)).toEqual(deleted);
@@ -58,8 +58,8 @@ test('more rows than a batch go in one pass, and rows that stay do not hold up t
 test('of two passes at once one deletes, and each row once', async () => {
   await insertRuns(50);
   const [one, other] = [
-    createRetention(database.pool, { batchRows: 10 }),
-    createRetention(database.pool, { batchRows: 10 }),
+    createRetention(database.servicePool, { batchRows: 10 }),
+    createRetention(database.servicePool, { batchRows: 10 }),
   ];
   const began = await Promise.all([one.pass(), other.pass()]);
   expect(began.toSorted()).toEqual([false, true]);
@@ -68,7 +68,7 @@ test('of two passes at once one deletes, and each row once', async () => {
 });
 
 test('the timer begins a pass an hour after the last, not before', async () => {
-  const { look } = createRetention(database.pool);
+  const { look } = createRetention(database.servicePool);
   expect(await look()).toBe(true);
   expect(await look()).toBe(false);
   await database.pool.query(`UPDATE retention SET began_at = began_at - interval '59 minutes'`);
@@ -83,7 +83,7 @@ test('a replica that died is replaced when its lease has ended, without waiting 
     [randomUUID()],
   );
   await insertRuns(1);
-  const { look, pass } = createRetention(database.pool);
+  const { look, pass } = createRetention(database.servicePool);
   expect([await look(), await pass()]).toEqual([false, false]);
   await database.pool.query(`UPDATE retention SET leased_until = now()`);
   expect(await look()).toBe(true);
@@ -93,7 +93,7 @@ test('a replica that died is replaced when its lease has ended, without waiting 
 test('a batch that is killed midway leaves nothing half done, and the next pass goes on', async () => {
   await insertRuns(5);
   const held = await holdTable(database.pool, 'task_spawn_log');
-  const { pass, look, metrics } = createRetention(database.pool);
+  const { pass, look, metrics } = createRetention(database.servicePool);
   const passing = pass();
   const failed = expect(passing).rejects.toThrow(/terminat/i);
   await held.reached();
@@ -115,7 +115,7 @@ function afterFirstBatch(work: () => Promise<unknown>): {
   done: Promise<unknown>;
 } {
   const { promise, resolve } = Promise.withResolvers<unknown>();
-  const { metrics } = createRetention(database.pool);
+  const { metrics } = createRetention(database.servicePool);
   const inc = metrics.retentionDeleted.inc.bind(metrics.retentionDeleted);
   let called = false;
   metrics.retentionDeleted.inc = ((...args: Parameters<typeof inc>) => {
@@ -130,7 +130,7 @@ test('a stop ends it between two batches; it is due again at once', async () => 
   await insertRuns(30);
   const stopping = new AbortController();
   const { metrics } = afterFirstBatch(async () => stopping.abort());
-  const { look } = createRetention(database.pool, { batchRows: 10, metrics });
+  const { look } = createRetention(database.servicePool, { batchRows: 10, metrics });
   expect(await look(stopping.signal)).toBe(false);
   expect(await count('activity_runs')).toBe(20);
   expect(await readRow()).toMatchObject({
@@ -138,7 +138,7 @@ test('a stop ends it between two batches; it is due again at once', async () => 
     finished_at: null,
     deleted: { activity_runs: 10 },
   });
-  expect(await createRetention(database.pool).look()).toBe(true);
+  expect(await createRetention(database.servicePool).look()).toBe(true);
   expect(await count('activity_runs')).toBe(0);
 });
 
@@ -149,17 +149,17 @@ test('one that stood still and was replaced deletes nothing more', async () => {
       randomUUID(),
     ]),
   );
-  const { pass } = createRetention(database.pool, { batchRows: 10, metrics });
+  const { pass } = createRetention(database.servicePool, { batchRows: 10, metrics });
   await expect(pass()).rejects.toThrow('taken over');
   await done;
   expect(await count('activity_runs')).toBe(20);
-  expect(await createRetention(database.pool).look()).toBe(false);
+  expect(await createRetention(database.servicePool).look()).toBe(false);
 });
 
 test('one table that cannot be done does not keep the others', async () => {
   await insertRuns(3);
   await database.pool.query('ALTER TABLE pinned_contexts RENAME TO pinned_contexts_away');
-  const { pass, metrics } = createRetention(database.pool);
+  const { pass, metrics } = createRetention(database.servicePool);
   await expect(pass())
     .rejects.toThrow('pinned_contexts')
     .finally(() => database.pool.query('ALTER TABLE pinned_contexts_away RENAME TO pinned_contexts'));
@@ -169,7 +169,7 @@ test('one table that cannot be done does not keep the others', async () => {
 
 test('periods that reach back beyond the calendar delete nothing', async () => {
   await insertRuns(3);
-  const { pass } = createRetention(database.pool, {
+  const { pass } = createRetention(database.servicePool, {
     retentionDays: 999_999_999_999,
     dedupeDays: 999_999_999_999,
   });

@@ -106,14 +106,14 @@ async function ticks(): Promise<string[]> {
 test('the newest hundred ticks of a schedule stay however old they are; older ones go', async () => {
   await recordSchedule();
   await skipped(103, 91);
-  await createRetention(api.pool).pass();
+  await createRetention(api.servicePool).pass();
   expect(await ticks()).toEqual(Array.from({ length: 100 }, (_, position) => day(91 + position)));
 });
 
 test('more than a hundred ticks stay where they are young', async () => {
   await recordSchedule();
   await skipped(400, 0);
-  await createRetention(api.pool, { retentionDays: 365 }).pass();
+  await createRetention(api.servicePool, { retentionDays: 365 }).pass();
   expect(await ticks()).toHaveLength(365);
 });
 
@@ -127,7 +127,7 @@ test('trust is what it was: ticks that are kept keep their runs, evidence and fe
   const readTrust = createReadTrust({ pool: api.pool, stateHub: null, workingMemoryDir: undefined });
   const before = await readTrust(ID, 3);
   expect(before).toMatchObject({ trusted: true, clean_streak: 3 });
-  await createRetention(api.pool).pass();
+  await createRetention(api.servicePool).pass();
   expect(await readTrust(ID, 3)).toEqual(before);
 });
 
@@ -136,7 +136,7 @@ test('a tick that goes takes its evidence along, and its run with what was said 
   const run = await fire(300);
   await fire(299);
   await skipped(100, 91);
-  const retention = createRetention(api.pool);
+  const retention = createRetention(api.servicePool);
   await retention.pass();
   expect(await deletedByTable(retention.metrics)).toEqual({
     schedule_ticks: 1,
@@ -152,7 +152,7 @@ test('the newest tick that a worker took up stays, behind any number of others',
   await fire(301);
   await fire(300);
   await skipped(150, 91);
-  await createRetention(api.pool).pass();
+  await createRetention(api.servicePool).pass();
   expect(await readNewestAdmitted(api.pool, ID)).toBe(day(300));
   expect(await ticks()).toHaveLength(101);
 });
@@ -168,13 +168,13 @@ test('ticks of what has no schedule any more go by their age, save open ones and
     { definition_id: ID, scheduled_for: day(200), deadline: day(200), outcome: null, reason: null },
   ]);
   await api.pool.query('UPDATE schedule_ticks SET recorded_at = scheduled_for');
-  await createRetention(api.pool).pass();
+  await createRetention(api.servicePool).pass();
   expect(await ticks()).toEqual([day(89), day(92), day(200)]);
 });
 
 test('a tick that could start until lately is not old', async () => {
   await skipped(2, 95);
   await api.pool.query('UPDATE schedule_ticks SET deadline = now() WHERE scheduled_for = $1', [day(95)]);
-  await createRetention(api.pool).pass();
+  await createRetention(api.servicePool).pass();
   expect(await ticks()).toEqual([day(95)]);
 });

@@ -32,7 +32,7 @@ beforeEach(async () => {
   await api.clear();
   await api.pool.query('TRUNCATE activity_definitions');
   await api.declare([reviewDefinition(), manualDefinition()]);
-  retention = createRetention(api.pool);
+  retention = createRetention(api.servicePool);
 });
 
 const count = async (table: string, where = 'true'): Promise<number> =>

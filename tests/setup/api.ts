@@ -39,7 +39,10 @@ export interface Answer {
 
 export interface TestApi extends AsyncDisposable {
   app: FastifyInstance;
+  /** The owner's, to set the stage with. */
   pool: Pool;
+  /** What the API works with: it has the service's privileges. */
+  servicePool: Pool;
   metrics: Metrics;
   /** The dispatches whose workflow was started, in order. */
   started: string[];
@@ -60,15 +63,15 @@ export interface TestApi extends AsyncDisposable {
 
 export async function createTestApi(serverUrl: string, overrides: Partial<ApiDeps> = {}): Promise<TestApi> {
   const database = await createTestDatabase(serverUrl);
-  const { pool } = database;
+  const { pool, servicePool } = database;
   const started: string[] = [];
   const emitted: string[] = [];
   const resolvers = createResolvers();
   const shared = {
-    pool,
+    pool: servicePool,
     resolvers,
     askModel: createNoModel(),
-    registry: createAppliedRegistry(pool, resolvers),
+    registry: createAppliedRegistry(servicePool, resolvers),
     sinkMode: createSinkMode('null'),
     metrics: createMetrics(),
     logger: overrides.logger ?? pino({ level: 'silent' }),
@@ -86,6 +89,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     recallModel: createNoModel(),
     temporalSchedules: createRecordedSchedules(),
     adminToken: undefined,
+    requestsPerMinute: 60_000,
     roles: ['api'],
     checks: async () => ({ postgres: { ok: true, message: 'ok' } }),
     temporalMetrics: async () => '',
@@ -108,6 +112,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
   return {
     app,
     pool,
+    servicePool,
     metrics: shared.metrics,
     started,
     emitted,

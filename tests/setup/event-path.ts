@@ -13,6 +13,7 @@ import type { TestServers } from './servers.ts';
 import { until } from './until.ts';
 
 export interface EventPath extends AsyncDisposable {
+  /** The owner's; the service connects with less. */
   pool: Pool;
   nats: NatsConnection;
   /** The servers that are this test's alone: it may stop and restart them. */
@@ -75,7 +76,7 @@ export async function createEventPath(
     consumer: 'activity-core',
     taskQueue,
     environment: {
-      DATABASE_URL: database.url,
+      DATABASE_URL: database.serviceUrl,
       NATS_URL: own.nats_url,
       TEMPORAL_ADDRESS: own.temporal_address,
       TASK_QUEUE: taskQueue,

@@ -14,12 +14,12 @@ import {
 } from '../../src/schedules/plan-folder.ts';
 import { createTemporalSchedules } from '../../src/schedules/temporal-schedules.ts';
 import { createSinkMode } from '../../src/sinks/sink-mode.ts';
-import { createTestDatabase, type TestDatabase } from './database.ts';
+import { createTestDatabase, type MigratedDatabase } from './database.ts';
 import type { TestServers } from './servers.ts';
 
 export interface PlanApply extends AsyncDisposable {
   client: Client;
-  database: TestDatabase;
+  database: MigratedDatabase;
   folder: FolderDeps;
   taskQueue: string;
   /** `id` is made unique: schedules of all tests share a namespace. */
@@ -47,7 +47,7 @@ export async function createPlanApply(servers: TestServers): Promise<PlanApply> 
   const temporalSchedules = createTemporalSchedules({ client, taskQueue });
   const sinkMode = createSinkMode('null');
   const resolvers = createResolvers();
-  const folder = { pool: database.pool, temporalSchedules, sinkMode, resolvers, definitionsDir };
+  const folder = { pool: database.servicePool, temporalSchedules, sinkMode, resolvers, definitionsDir };
   const ids = new Set<string>();
   const fileOf = (id: string) => join(definitionsDir, `${id}.yaml`);
   const schedule = (id: string) => client.schedule.getHandle(`activity-core:${id}`);
