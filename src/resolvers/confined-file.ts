@@ -1,6 +1,6 @@
 /** Small files of foreign repositories: nothing outside one folder, never a pipe that blocks, never more than allowed. */
 import { constants } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
+import { open, readlink, realpath } from 'node:fs/promises';
 import { dirname, relative, sep } from 'node:path';
 
 /** `detail` goes on after the name of the file, as in `is not a regular file`. */
@@ -24,7 +24,7 @@ export async function realPathWithin(root: string | null, path: string): Promise
   }
 }
 
-/** A real path; a link that has taken the file's place meanwhile is refused. */
+/** A real path; a link that has taken the file's place, or a folder's on the way to it, meanwhile is refused. */
 export async function readRegularFile(path: string, maxBytes: number): Promise<FileBytes> {
   try {
     // Without O_NONBLOCK, opening a pipe waits for a writer for ever.
@@ -32,6 +32,7 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<F
     await using file = await open(path, flags);
     const stats = await file.stat();
     if (!stats.isFile()) return NOT_A_FILE;
+    if (!(await isStillAt(path, file.fd))) return MOVED;
     if (stats.size > maxBytes) return tooLarge(maxBytes);
     const buffer = Buffer.allocUnsafe(stats.size);
     let length = 0;
@@ -53,6 +54,13 @@ export function fileErrorCode(error: unknown): string {
 
 const OUTSIDE: FileProblem = { ok: false, code: 'outside_root', detail: 'leads out of KAIZEN_REPOS_ROOT' };
 const NOT_A_FILE = unreadable('is not a regular file');
+
+const MOVED = unreadable('was moved while it was opened');
+
+/** O_NOFOLLOW is about the last name alone. Linux tells where the opened file is; elsewhere that is not known. */
+async function isStillAt(path: string, fd: number): Promise<boolean> {
+  return process.platform !== 'linux' || (await readlink(`/proc/self/fd/${fd}`)) === path;
+}
 
 function unreadable(detail: string): FileProblem {
   return { ok: false, code: 'unreadable', detail };

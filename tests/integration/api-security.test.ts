@@ -182,19 +182,21 @@ test('a request without a token is no guess', async () => {
 
 test('no token, right or wrong, is in an answer or in the log at its most talkative', async () => {
   const wrong = 'a-wrong-token-91c2';
-  const texts = [
-    await ask(`Bearer ${TOKEN}`),
+  const authorization = `Bearer ${TOKEN}`;
+  const query = guarded.servicePool.query.bind(guarded.servicePool);
+  Object.assign(guarded.servicePool, { query: () => Promise.reject(new Error('it broke')) });
+  const failed = await ask(authorization);
+  Object.assign(guarded.servicePool, { query });
+  expect(failed.statusCode).toBe(500);
+  const url = '/api/v1/plan/apply';
+  const answers = [
+    failed,
     await ask(`Bearer ${wrong}`),
-    await guarded.app.inject({
-      method: 'POST',
-      url: '/api/v1/plan/apply',
-      headers: { authorization: `Bearer ${TOKEN}` },
-      payload: [],
-    }),
-    await guarded.app.inject({ url: '/api/v1/nothing', headers: { authorization: `Bearer ${TOKEN}` } }),
-  ].map(({ body, headers }) => body + JSON.stringify(headers));
-  expect(logged.join('')).toContain('unauthorized');
-  for (const text of [...texts, ...logged]) {
+    await guarded.app.inject({ method: 'POST', url, headers: { authorization }, payload: [] }),
+    await guarded.app.inject({ url: '/api/v1/nothing', headers: { authorization } }),
+  ];
+  expect(logged.join('')).toContain('a request failed');
+  for (const text of [...answers.map(({ body, headers }) => body + JSON.stringify(headers)), ...logged]) {
     expect(text).not.toContain(TOKEN);
     expect(text).not.toContain(wrong);
   }

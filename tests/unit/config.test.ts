@@ -33,6 +33,7 @@ test('an empty environment gives the defaults of the contract', () => {
     NATS_CONSUMER: 'activity-core',
     ADMIN_HOST: '127.0.0.1',
     ADMIN_PORT: 8080,
+    ADMIN_REQUESTS_PER_MINUTE: 60_000,
     ISSUE_SINK_TYPE: 'null',
     ISSUE_CORE_TIMEOUT_SECONDS: 10,
     EMIT_GIVE_UP_HOURS: 24,
