@@ -176,7 +176,7 @@ test('while each server is away, or refuses it', async () => {
     await ask(service, '/readyz');
     await ask(service, '/api/v1/runs');
     await ask(service, '/metrics');
-    await service.stop();
+    await service.kill();
     seen.push([`log: ${JSON.stringify(Object.keys(changed))}`, service.log()]);
   }
   await using service = await spawnService({ environment });
@@ -210,15 +210,14 @@ test('no secret is in a log, an answer, a metric, a row of PostgreSQL or a histo
   expect(histories.length).toBeGreaterThan(3);
   seen.push(...histories);
   expect(seen.length).toBeGreaterThan(40);
-  const all = seen.map(([, text]) => text).join('\n');
-  // What was repeated did come in, and was cut.
-  expect(all).toContain('[redacted]');
   const leaks = Object.entries(SECRETS).flatMap(([name, secret]) =>
     seen
       .filter(([, text]) => formsOf(secret).some((form) => text.includes(form)))
       .map(([where, text]) => `${name} in ${where}: ${excerpt(text, formsOf(secret))}`),
   );
   expect(leaks).toEqual([]);
+  // What was repeated did come in, and was cut.
+  expect(seen.some(([, text]) => text.includes('[redacted]'))).toBe(true);
 });
 
 /** As it is, and as base64 has it at any place of a longer text. */
