@@ -160,7 +160,7 @@ test('while each server is away, or refuses it', async () => {
   const creds = join(folder, 'nats.creds');
   await writeFile(
     creds,
-    `-----BEGIN NATS USER JWT-----\n${SECRETS.natsSeed}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY ${'SEED'}-----\n${SECRETS.natsSeed}\n------END USER NKEY ${'SEED'}------\n`,
+    `-----BEGIN NATS USER ${'JWT'}-----\n${SECRETS.natsSeed}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY ${'SEED'}-----\n${SECRETS.natsSeed}\n------END USER NKEY ${'SEED'}------\n`,
   );
   const databaseUrl = environment.DATABASE_URL ?? '';
   const faults: [string, Record<string, string>][] = [
