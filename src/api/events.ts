@@ -2,13 +2,11 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Envelope } from '../core/envelope.ts';
 import { listDecisions } from '../store/event-decisions.ts';
-import { findEvents, listEvents } from '../store/events.ts';
+import { FATES, findEvents, listEvents } from '../store/events.ts';
 import type { Pool } from '../store/pool.ts';
 import { idText, pageQuery } from './inputs.ts';
 import { jsonObject, listOf, timestamp, uuidText } from './outputs.ts';
 import { Problem, problems } from './problem.ts';
-
-const FATES = ['accepted', 'unmatched'] as const;
 
 const event = z.object({
   event_uid: uuidText,

@@ -9,14 +9,13 @@ import {
   findQuarantined,
   listQuarantined,
   lockQuarantined,
+  QUARANTINE_STATES,
   type QuarantinedEvent,
 } from '../store/quarantined-events.ts';
 import { decision, decisionExample } from './events.ts';
 import { dryRunFlag, isUuid, pageQuery, pathUuid, storableText } from './inputs.ts';
 import { timestamp, uuidText, violations } from './outputs.ts';
 import { Problem, problems } from './problem.ts';
-
-const STATES = ['open', 'redriven', 'discarded'] as const;
 
 const quarantined = z.object({
   id: uuidText,
@@ -29,7 +28,7 @@ const quarantined = z.object({
     .string()
     .describe('The message as it came; empty where it is closed and its bytes were given up to make room'),
   size: z.int(),
-  state: z.enum(STATES),
+  state: z.enum(QUARANTINE_STATES),
   state_reason: z.string().nullable().describe('Why it was discarded'),
   event_uid: uuidText.nullable().describe('What it became when it was redriven'),
 });
@@ -92,7 +91,7 @@ const redriven = z
   .meta({ examples: [{ fate: 'accepted', decisions: [decisionExample] }] });
 
 const query = z.strictObject({
-  state: z.enum(STATES).optional(),
+  state: z.enum(QUARANTINE_STATES).optional(),
   reason: z.enum(QUARANTINE_REASONS).optional(),
   ...pageQuery,
 });

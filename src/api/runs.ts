@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Pool } from '../store/pool.ts';
 import { listFeedbackOfRun } from '../store/run-feedback.ts';
 import { listReviewsOfRun } from '../store/run-reviews.ts';
-import { findRun, listRuns } from '../store/run-views.ts';
+import { findRun, listRuns, TRIGGER_KINDS } from '../store/run-views.ts';
+import { RUN_STATUSES } from '../store/runs.ts';
 import { listTasksOfRun } from '../store/task-spawn-log.ts';
 import { dryRunAnswer, ruleExample } from './dry-run.ts';
 import { feedback, feedbackExample } from './feedback.ts';
@@ -20,9 +21,6 @@ import { task, taskExample } from './tasks.ts';
 export interface RunRoutesDeps extends RetryDeps {
   pool: Pool;
 }
-
-const TRIGGER_KINDS = ['event', 'schedule', 'manual', 'retry'] as const;
-const RUN_STATUSES = ['running', 'completed', 'failed', 'missed'] as const;
 
 export const run = z.object({
   run_id: uuidText,

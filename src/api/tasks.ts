@@ -1,13 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Pool } from '../store/pool.ts';
-import { listTasks } from '../store/task-spawn-log.ts';
+import { listTasks, TASK_STATUSES } from '../store/task-spawn-log.ts';
 import { specExample, taskSpec } from './dry-run.ts';
 import { idText, pageQuery, storableText, uuid } from './inputs.ts';
 import { jsonObject, listOf, timestamp, uuidText } from './outputs.ts';
 import { problems } from './problem.ts';
-
-const TASK_STATUSES = ['audited', 'pending', 'created', 'duplicate', 'failed', 'discarded'] as const;
 
 export const task = z.object({
   idempotency_key: z.string(),

@@ -1,17 +1,15 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Pool } from '../store/pool.ts';
-import { listTicks } from '../store/schedule-ticks.ts';
+import { listTicks, TICK_OUTCOMES } from '../store/schedule-ticks.ts';
 import { idText, pageQuery, time } from './inputs.ts';
 import { listOf, timestamp, uuidText } from './outputs.ts';
 import { problems } from './problem.ts';
 
-const OUTCOMES = ['fired', 'overlapped', 'missed', 'paused'] as const;
-
 const tick = z.object({
   definition_id: z.string(),
   scheduled_for: timestamp,
-  outcome: z.enum(OUTCOMES),
+  outcome: z.enum(TICK_OUTCOMES),
   reason: z.string().nullable(),
   run_id: uuidText.nullable().describe('The run that it started, or that came too late'),
 });
@@ -26,7 +24,7 @@ const example = {
 
 const query = z.strictObject({
   definition_id: idText.optional(),
-  outcome: z.enum(OUTCOMES).optional(),
+  outcome: z.enum(TICK_OUTCOMES).optional(),
   since: time.optional().describe('Scheduled for this time or later'),
   until: time.optional().describe('Scheduled for before this time'),
   ...pageQuery,

@@ -1,11 +1,15 @@
 /** `events`: the accepted ones, whole. */
 import type { Envelope } from '../core/envelope.ts';
+import { listDistinct } from './distinct-values.ts';
 import { type Page, type PageRequest, readPage } from './page.ts';
 import type { Queryable } from './pool.ts';
 
+export const FATES = ['accepted', 'unmatched'] as const;
+type Fate = (typeof FATES)[number];
+
 export interface NewEvent {
   event_uid: string;
-  fate: 'accepted' | 'unmatched';
+  fate: Fate;
   subject: string;
   stream_seq: number | null;
   /** How many events came before it, each caused by the one before. */
@@ -15,7 +19,7 @@ export interface NewEvent {
 
 export interface EventItem {
   event_uid: string;
-  fate: 'accepted' | 'unmatched';
+  fate: Fate;
   id: string;
   source: string;
   type: string;
@@ -81,11 +85,12 @@ export interface EventFilter {
   source?: string | undefined;
 }
 
-export function listEvents(
+export async function listEvents(
   db: Queryable,
   filter: EventFilter,
   request: PageRequest,
 ): Promise<Page<EventItem>> {
+  const byId = filter.id !== undefined;
   return readPage<EventItem>(
     db,
     {
@@ -93,14 +98,24 @@ export function listEvents(
       time: 'received_at',
       key: 'event_uid',
       where: [
-        { sql: 'type = ?', value: filter.type },
-        { sql: 'fate = ?', value: filter.fate },
         { sql: 'id = ?', value: filter.id },
         { sql: 'source = ?', value: filter.source },
+        { sql: 'type = ?', value: filter.type, each: await typesOfSource(db, filter) },
+        // A source has an id once, and few share one.
+        { sql: 'fate = ?', value: filter.fate, each: byId ? undefined : FATES },
       ],
     },
     request,
   );
+}
+
+/** Where the index by source is used, which has the types before the time. */
+async function typesOfSource(
+  db: Queryable,
+  { id, source, type }: EventFilter,
+): Promise<string[] | undefined> {
+  if (source === undefined || id !== undefined || type !== undefined) return undefined;
+  return listDistinct(db, { table: 'events', column: 'type', of: 'source', equals: source });
 }
 
 export type EventDetail = EventItem & { envelope: Envelope };

@@ -1,4 +1,6 @@
 /** Old events with their decisions and duplicates, and identities that nobody can send again. */
+import { FATES } from './events.ts';
+import { inOrder, isEach } from './in-order.ts';
 import type { Queryable } from './pool.ts';
 import type { Cutoffs, DeletedRows, Walk, Walked } from './retention.ts';
 
@@ -10,6 +12,13 @@ const KEPT_BY = [
     WHERE open.event_uid = e.event_uid`,
 ];
 
+const OLDEST = inOrder({
+  select: 'SELECT event_uid, received_at FROM events',
+  where: ['received_at < $1', '(received_at, event_uid) > ($2::timestamptz, $3::uuid)'],
+  each: [isEach('fate', FATES)],
+  ...{ time: 'received_at', key: 'event_uid', direction: 'ASC', limit: '$4' },
+});
+
 /**
  * One that is dated more than a day ahead of its receipt stays, and its identity with it, until it would be refused as too
  * old: otherwise it could run twice.
@@ -20,9 +29,7 @@ export async function deleteExpiredEvents(
 ): Promise<Walked> {
   const { rows } = await db.query(
     `WITH walked AS MATERIALIZED (
-       SELECT event_uid, received_at FROM events
-        WHERE received_at < $1 AND (received_at, event_uid) > ($2::timestamptz, $3::uuid)
-        ORDER BY received_at, event_uid LIMIT $4),
+       ${OLDEST}),
      gone AS MATERIALIZED (
        SELECT e.event_uid FROM events e JOIN walked USING (event_uid)
         WHERE (e.time <= e.received_at + interval '1 day' OR e.time < $5)

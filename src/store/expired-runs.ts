@@ -2,17 +2,21 @@
  * Old runs, with all that is theirs. A run and its retries are one chain: they share their specs and answers, so they go
  * together or not at all.
  */
+import { inOrder, isEach } from './in-order.ts';
 import type { Queryable } from './pool.ts';
 import type { DeletedRows, Walk, Walked } from './retention.ts';
+import { RUN_KIND, RUN_KINDS } from './run-views.ts';
+
+const OLDEST = inOrder({
+  select: 'SELECT run_id, started_at FROM activity_runs',
+  where: ['started_at < $1', '(started_at, run_id) > ($2::timestamptz, $3::uuid)'],
+  each: [isEach(RUN_KIND, RUN_KINDS)],
+  ...{ time: 'started_at', key: 'run_id', direction: 'ASC', limit: '$4' },
+});
 
 /** Inside a transaction. */
 export async function deleteExpiredRuns(client: Queryable, { before, after, limit }: Walk): Promise<Walked> {
-  const { rows } = await client.query(
-    `SELECT run_id, started_at FROM activity_runs
-      WHERE started_at < $1 AND (started_at, run_id) > ($2::timestamptz, $3::uuid)
-      ORDER BY started_at, run_id LIMIT $4`,
-    [before, after.time, after.key, limit],
-  );
+  const { rows } = await client.query(OLDEST, [before, after.time, after.key, limit]);
   const last = rows.at(-1);
   if (!last) return { deleted: {}, next: null };
   const locked = await lockChains(

@@ -1,5 +1,6 @@
 /** Keyset pagination, newest first: a page costs the same however deep it lies. */
 import { isPoisonousRow } from './failure.ts';
+import { inOrder } from './in-order.ts';
 import type { Queryable } from './pool.ts';
 
 export interface PageRequest {
@@ -18,12 +19,16 @@ export interface PageQuery {
   /** The time and the unique column that rows are ordered by, as they stand in the select list. */
   time: string;
   key: string;
-  /** Conditions with their values: `{ sql: 'status = ?', value }`; those without a value are left out. */
-  where: { sql: string; value: unknown }[];
-  /** A condition without a value, which always holds. */
-  always?: string;
+  where: Condition[];
   /** What a key looks like; without it, a UUID or a hash. */
   keyPattern?: RegExp;
+}
+
+/** `{ sql: 'status = ?', value }`. Without a value it is left out, or holds for one of `each`: all that a row may have there. */
+export interface Condition {
+  sql: string;
+  value: unknown;
+  each?: readonly string[] | undefined;
 }
 
 const UUID_OR_HASH = /^[0-9a-f-]{36,64}$/;
@@ -43,20 +48,22 @@ export async function readPage<Row extends object>(
 ): Promise<Page<Row>> {
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = query.where
-    .filter(({ value }) => value !== undefined)
-    .map(({ sql, value }) => sql.replace('?', parameter(value)));
-  if (query.always) conditions.push(query.always);
+  const where: string[] = [];
+  const each: string[][] = [];
+  for (const condition of query.where) {
+    const sqlOf = (value: unknown) => condition.sql.replace('?', parameter(value));
+    if (condition.value !== undefined) where.push(sqlOf(condition.value));
+    else if (condition.each) each.push(condition.each.map(sqlOf));
+  }
   if (request.cursor) {
     const [time, key] = decodeCursor(request.cursor, query.keyPattern ?? UUID_OR_HASH);
-    conditions.push(`(${query.time}, ${query.key}) < (${parameter(time)}, ${parameter(key)})`);
+    where.push(`(${query.time}, ${query.key}) < (${parameter(time)}, ${parameter(key)})`);
   }
-  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+  if (each.some((values) => values.length === 0)) return { items: [], next_cursor: null };
+  const { select, time, key } = query;
+  const limit = parameter(request.limit + 1);
   const { rows } = await db
-    .query(
-      `${query.select} ${where} ORDER BY ${query.time} DESC, ${query.key} DESC LIMIT ${parameter(request.limit + 1)}`,
-      values,
-    )
+    .query(inOrder({ select, where, each, time, key, direction: 'DESC', limit }), values)
     .catch((error: unknown) => {
       // The filters were checked before: what PostgreSQL cannot read is a cursor of another list, or a made-up one.
       throw request.cursor && isPoisonousRow(error)
@@ -67,12 +74,9 @@ export async function readPage<Row extends object>(
   const last = rows[request.limit - 1];
   return {
     items,
-    next_cursor:
-      rows.length > request.limit ? encodeCursor(last[column(query.time)], last[column(query.key)]) : null,
+    next_cursor: rows.length > request.limit ? encodeCursor(last[time], last[key]) : null,
   };
 }
-
-const column = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
 export function encodeCursor(time: string, key: string): string {
   return Buffer.from(JSON.stringify([time, key])).toString('base64url');

@@ -5,6 +5,8 @@ import { encodeCursor, type Page, type PageRequest, readPage } from './page.ts';
 import type { Queryable } from './pool.ts';
 import { STORED_BYTES } from './quarantine-volume.ts';
 
+export const QUARANTINE_STATES = ['open', 'redriven', 'discarded'] as const;
+
 export interface NewQuarantinedEvent {
   id: string;
   subject: string;
@@ -24,7 +26,7 @@ export interface QuarantinedEvent {
   reason: QuarantineReason;
   violations: Violation[];
   size: number;
-  state: 'open' | 'redriven' | 'discarded';
+  state: (typeof QUARANTINE_STATES)[number];
   state_reason: string | null;
   event_uid: string | null;
   bytes: Buffer;
@@ -100,7 +102,7 @@ export async function listQuarantined(
       time: 'received_at',
       key: 'id',
       where: [
-        { sql: 'state = ?', value: filter.state },
+        { sql: 'state = ?', value: filter.state, each: QUARANTINE_STATES },
         { sql: 'reason = ?', value: filter.reason },
       ],
     },

@@ -3,15 +3,17 @@ import type { RuleTrace, RunError } from '../core/decision.ts';
 import type { InstructionRecord } from '../core/instruction-record.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ReportRecord } from '../core/report.ts';
-import { type Page, type PageRequest, readPage } from './page.ts';
+import { type Condition, type Page, type PageRequest, readPage } from './page.ts';
 import type { Queryable } from './pool.ts';
-import type { RunStatus } from './runs.ts';
+import { RUN_STATUSES, type RunStatus } from './runs.ts';
+
+export const TRIGGER_KINDS = ['event', 'schedule', 'manual', 'retry'] as const;
 
 interface RunRow {
   run_id: string;
   definition_id: string;
   definition_hash: string;
-  trigger_kind: 'event' | 'schedule' | 'manual' | 'retry';
+  trigger_kind: (typeof TRIGGER_KINDS)[number];
   event_id: string | null;
   event_uid: string | null;
   scheduled_for: string | null;
@@ -80,8 +82,7 @@ export async function listRuns(
       key: 'run_id',
       where: [
         { sql: 'definition_id = ?', value: filter.definition_id },
-        { sql: 'status = ?', value: filter.status },
-        { sql: 'trigger_kind = ?', value: filter.trigger },
+        ...kindOfRun(filter),
         { sql: 'event_id = ?', value: filter.event_id },
         { sql: 'started_at >= ?', value: filter.since },
         { sql: 'started_at < ?', value: filter.until },
@@ -91,6 +92,24 @@ export async function listRuns(
   );
   return { items: page.items.map(toView), next_cursor: page.next_cursor };
 }
+
+/** As the indexes have them: activity_runs_event, activity_runs_by_definition or activity_runs_by_trigger. */
+function kindOfRun({ event_id, definition_id, trigger, status }: RunFilter): Condition[] {
+  const few = event_id !== undefined;
+  if (few || definition_id !== undefined)
+    return [
+      { sql: 'trigger_kind = ?', value: trigger, each: few ? undefined : TRIGGER_KINDS },
+      { sql: 'status = ?', value: status, each: few ? undefined : RUN_STATUSES },
+    ];
+  const kinds = (trigger ? [trigger] : TRIGGER_KINDS).flatMap((kind) =>
+    (status ? [status] : RUN_STATUSES).map((each) => `${kind} ${each}`),
+  );
+  return [{ sql: `${RUN_KIND} = ?`, value: undefined, each: kinds }];
+}
+
+/** Of activity_runs_by_trigger. */
+export const RUN_KIND = "(trigger_kind || ' ' || status)";
+export const RUN_KINDS = TRIGGER_KINDS.flatMap((kind) => RUN_STATUSES.map((status) => `${kind} ${status}`));
 
 export async function findRun(db: Queryable, runId: string): Promise<RunDetail | null> {
   const { rows } = await db.query(
@@ -114,14 +133,26 @@ export async function readLastRuns(
   definitionIds: string[],
 ): Promise<Map<string, { run_id: string; status: RunStatus; started_at: string }>> {
   const { rows } = await db.query(
-    `SELECT d.definition_id, r.run_id, r.status, r.started_at
-       FROM unnest($1::text[]) AS d (definition_id)
-       JOIN LATERAL (SELECT run_id, status, started_at FROM activity_runs
-                      WHERE definition_id = d.definition_id ORDER BY started_at DESC, run_id DESC LIMIT 1) AS r ON true`,
+    // The newest of each trigger and status that a definition has, one step in the index for each.
+    `WITH RECURSIVE newest AS (
+       SELECT d.definition_id, r.*
+         FROM unnest($1::text[]) AS d (definition_id), LATERAL (${newestOfNext('d.definition_id', '')}) AS r
+       UNION ALL
+       SELECT n.definition_id, r.*
+         FROM newest n,
+              LATERAL (${newestOfNext('n.definition_id', 'AND (trigger_kind, status) > (n.trigger_kind, n.status)')}) AS r)
+     SELECT DISTINCT ON (definition_id) definition_id, run_id, status, started_at
+       FROM newest ORDER BY definition_id, started_at DESC, run_id DESC`,
     [definitionIds],
   );
   return new Map(rows.map(({ definition_id, ...run }) => [definition_id, run]));
 }
+
+/** Of the first trigger and status after those before. The rows of one time are few, so their order costs nothing. */
+const newestOfNext = (definitionId: string, after: string) =>
+  `SELECT trigger_kind, status, started_at, run_id FROM activity_runs
+    WHERE definition_id = ${definitionId} ${after}
+    ORDER BY trigger_kind, status, started_at DESC FETCH FIRST 1 ROW WITH TIES`;
 
 /** The runs for times between these, both included, whatever started them; of several for one time, the newest. */
 export async function readRunsByTime(

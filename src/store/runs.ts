@@ -8,7 +8,8 @@ import { eventTriggerKey, type RunTriggerKind } from '../core/trigger.ts';
 import type { DispatchMember } from './dispatches.ts';
 import type { Queryable } from './pool.ts';
 
-export type RunStatus = 'running' | 'completed' | 'failed' | 'missed';
+export const RUN_STATUSES = ['running', 'completed', 'failed', 'missed'] as const;
+export type RunStatus = (typeof RUN_STATUSES)[number];
 
 /** How a run starts: what is fixed about it before anything was decided. */
 export interface NewRun {

@@ -4,7 +4,8 @@ import type { Queryable } from './pool.ts';
 import type { RunStatus } from './runs.ts';
 import type { Evidence } from './tick-evidence.ts';
 
-export type TickOutcome = 'fired' | 'overlapped' | 'missed' | 'paused';
+export const TICK_OUTCOMES = ['fired', 'overlapped', 'missed', 'paused'] as const;
+export type TickOutcome = (typeof TICK_OUTCOMES)[number];
 
 export interface NewTick {
   definition_id: string;
@@ -86,10 +87,9 @@ export function listTicks(db: Queryable, filter: TickFilter, request: PageReques
       time: 'scheduled_for',
       key: 'definition_id',
       keyPattern: /^[a-z0-9][a-z0-9-]{0,99}$/,
-      always: 'outcome IS NOT NULL',
       where: [
         { sql: 'definition_id = ?', value: filter.definition_id },
-        { sql: 'outcome = ?', value: filter.outcome },
+        { sql: 'outcome = ?', value: filter.outcome, each: TICK_OUTCOMES },
         { sql: 'scheduled_for >= ?', value: filter.since },
         { sql: 'scheduled_for < ?', value: filter.until },
       ],
@@ -122,19 +122,23 @@ export async function listNewestTicks(
   { now, closed }: { now: string; closed: number },
 ): Promise<TickFacts[]> {
   const { rows } = await db.query(
-    `SELECT t.definition_id, t.scheduled_for, t.deadline, t.outcome, t.reason, t.run_id,
-            r.status, r.finished_at, e.evidence, e.evidence_hash, e.collected_at
-       FROM schedule_ticks t
-       LEFT JOIN activity_runs r ON r.run_id = t.run_id
-       LEFT JOIN tick_evidence e ON e.definition_id = t.definition_id AND e.scheduled_for = t.scheduled_for
-                                AND e.run_id = t.run_id
-      WHERE t.definition_id = $1
-        AND t.scheduled_for >= coalesce(
-          (SELECT min(scheduled_for) FROM (
-             SELECT scheduled_for FROM schedule_ticks
-              WHERE definition_id = $1 AND (outcome IS NOT NULL OR deadline < $2)
-              ORDER BY scheduled_for DESC LIMIT $3) AS newest), '-infinity')
-      ORDER BY t.scheduled_for DESC LIMIT ${MAX_TICKS_READ}`,
+    // Each LIMIT 1 keeps the planner from reading all runs for the few that are asked for.
+    `WITH newest AS MATERIALIZED (
+       SELECT definition_id, scheduled_for, deadline, outcome, reason, run_id FROM schedule_ticks
+        WHERE definition_id = $1
+          AND scheduled_for >= coalesce(
+            (SELECT min(scheduled_for) FROM (
+               SELECT scheduled_for FROM schedule_ticks
+                WHERE definition_id = $1 AND (outcome IS NOT NULL OR deadline < $2)
+                ORDER BY scheduled_for DESC LIMIT $3) AS closed), '-infinity')
+        ORDER BY scheduled_for DESC LIMIT ${MAX_TICKS_READ})
+     SELECT t.*, r.status, r.finished_at, e.evidence, e.evidence_hash, e.collected_at
+       FROM newest t
+       LEFT JOIN LATERAL (SELECT status, finished_at FROM activity_runs WHERE run_id = t.run_id LIMIT 1) AS r ON true
+       LEFT JOIN LATERAL (SELECT evidence, evidence_hash, collected_at FROM tick_evidence
+                           WHERE definition_id = t.definition_id AND scheduled_for = t.scheduled_for AND run_id = t.run_id
+                           LIMIT 1) AS e ON true
+      ORDER BY t.scheduled_for DESC`,
     [definitionId, now, closed],
   );
   return rows.map(({ status, finished_at, evidence, evidence_hash, collected_at, ...tick }) => ({
