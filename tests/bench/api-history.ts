@@ -86,7 +86,8 @@ const STATEMENTS = [
 const DECLARE_SCHEDULED = `
   INSERT INTO activity_definitions (definition_id, definition_hash, title, owner, enabled, trigger, emit, document, is_current)
   SELECT '${SCHEDULED_DEFINITION}', repeat('1', 64), title, owner, enabled, scheduled.trigger, emit,
-         document || jsonb_build_object('id', '${SCHEDULED_DEFINITION}', 'trigger', scheduled.trigger), true
+         document || jsonb_build_object('id', '${SCHEDULED_DEFINITION}', 'trigger', scheduled.trigger,
+                                        'context_sources', '[]'::jsonb, 'rules', '[]'::jsonb), true
     FROM activity_definitions,
          (SELECT '{"schedule": {"every": "60s", "timezone": "UTC", "overlap": "skip", "catchup_window": "1h",
                                 "jitter": "0s"}}'::jsonb AS trigger) AS scheduled
