@@ -1,9 +1,11 @@
 /** The end of a dispatch whose `prepare` gave up: every run that it did not make is recorded as failed. */
+import type { StartQueued } from '../bridge/start-dispatches.ts';
 import type { RunError } from '../core/decision.ts';
 import { closeDispatch, listMembersWithoutRun } from '../store/dispatches.ts';
 import { readEnvelopes } from '../store/events.ts';
 import { unpinContexts } from '../store/pinned-contexts.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
+import { findQueueOf } from '../store/queued-dispatches.ts';
 import { failRunningRuns, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -12,6 +14,7 @@ import { toActivityFailure } from './failure.ts';
 
 export interface CloseDeps {
   pool: Pool;
+  startQueued: StartQueued;
   metrics: Metrics;
   logger: Logger;
 }
@@ -30,6 +33,8 @@ export function createClose(deps: CloseDeps): Activities['close'] {
         return [...standing, ...(await failMissingRuns(client, dispatch_id, error))];
       });
       for (const definition_id of failed) deps.metrics.runs.inc({ definition_id, status: 'failed' });
+      const queue = await findQueueOf(deps.pool, dispatch_id);
+      if (queue !== null) await deps.startQueued([queue]);
     } catch (fault) {
       throw toActivityFailure(deps.logger, dispatch_id, fault);
     }

@@ -1,5 +1,6 @@
 /** Every member of a dispatch, prepared one after the other and committed together. */
 import { ApplicationFailure, activityInfo } from '@temporalio/activity';
+import type { StartQueued } from '../bridge/start-dispatches.ts';
 import type { Envelope } from '../core/envelope.ts';
 import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
 import { isRemote, type Resolvers } from '../resolvers/registry.ts';
@@ -22,6 +23,7 @@ export interface PrepareDeps {
   askModel: AskModel;
   sinkMode: DecideSinkMode;
   pauseExceeded: PauseExceeded;
+  startQueued: StartQueued;
   metrics: Metrics;
   logger: Logger;
 }
@@ -53,7 +55,11 @@ export async function runDispatch(
 ): Promise<'emit' | undefined> {
   const prepared = await prepareMembers(deps, begun, circumstances);
   tellOfAudits(deps.logger, prepared);
-  return commitRuns(deps, begun.dispatch.dispatch_id, prepared);
+  const { dispatch_id, alone, members } = begun.dispatch;
+  const next = await commitRuns(deps, dispatch_id, prepared);
+  // It has made room. Where this process dies first, the reconciler's next pass finds that.
+  if (alone) await deps.startQueued(members.map(({ definition_id }) => definition_id));
+  return next;
 }
 
 /** One line for each definition that says `emit: live` and is not: somebody waits for its tasks. */

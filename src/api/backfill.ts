@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { decidesAtOnce } from '../bridge/dispatch.ts';
+import { startDispatches } from '../bridge/start-dispatches.ts';
 import {
   type BackfillItem,
   type BackfillPlan,
@@ -15,7 +16,6 @@ import { timestamp, uuidText } from './outputs.ts';
 import { Problem, problems } from './problem.ts';
 import { requestedBy, retryHeaders } from './request-headers.ts';
 import { findDefinition, refuseDisabled, type StartRunDeps } from './start-run.ts';
-import { startDispatches } from './started-run.ts';
 
 export interface BackfillRoutesDeps extends StartRunDeps {
   metrics: Metrics;

@@ -1,7 +1,8 @@
 /** `POST /api/v1/definitions/{id}/pause` and `/resume`: one transaction each, with Temporal inside it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StartDispatch } from '../bridge/dispatch.ts';
-import { discardHeld, releaseHeld } from '../bridge/release-held.ts';
+import { discardHeld, type Released, releaseHeld } from '../bridge/release-held.ts';
+import { createStartQueued, startDispatches } from '../bridge/start-dispatches.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { beginPause, endPause } from '../schedules/pause.ts';
 import { type TemporalSchedules, TemporalUnavailableError } from '../schedules/temporal-schedules.ts';
@@ -13,7 +14,6 @@ import { renewBudget } from '../store/task-budgets.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { Problem } from './problem.ts';
-import { startDispatches } from './started-run.ts';
 
 export interface PauseDeps {
   pool: Pool;
@@ -46,6 +46,7 @@ const ANSWER_AFTER_MS = 5_000;
 
 /** Both throw `Problem`. */
 export function createPauses(deps: PauseDeps): Pauses {
+  const startQueued = createStartQueued(deps);
   return {
     async pause(definitionId, reason) {
       const ticks = await changed(deps.pool, async (client) => {
@@ -55,13 +56,15 @@ export function createPauses(deps: PauseDeps): Pauses {
       deps.metrics.ticks.inc({ definition_id: definitionId, outcome: 'paused' }, ticks);
     },
     async resume(definitionId, request) {
-      const { fired, discarded, dispatch_ids, ticks } = await changed(deps.pool, (client) =>
+      const { released, discarded, ticks } = await changed(deps.pool, (client) =>
         endPauseAndRelease(deps, client, definitionId, request),
       );
+      const fired = released.events;
       deps.metrics.ticks.inc({ definition_id: definitionId, outcome: 'paused' }, ticks);
       deps.metrics.decisions.inc({ definition_id: definitionId, outcome: 'fired' }, fired);
       deps.metrics.decisions.inc({ definition_id: definitionId, outcome: 'discarded' }, discarded);
-      await bounded(startDispatches(deps, dispatch_ids));
+      const starting = startDispatches(deps, released.dispatch_ids);
+      await bounded(starting.then(() => startQueued(released.queued_definitions)));
       return { fired, discarded };
     },
   };
@@ -88,7 +91,7 @@ async function endPauseAndRelease(
   client: Queryable,
   definitionId: string,
   { reason, held }: ResumeRequest,
-): Promise<Resumed & { dispatch_ids: string[]; ticks: number }> {
+): Promise<{ released: Released; discarded: number; ticks: number }> {
   const definition = await findCurrentDefinition(client, definitionId);
   // First: batches that hold events because of it are waited for, and later ones wait until it is gone.
   const pause = await lockPause(client, definitionId);
@@ -96,16 +99,16 @@ async function endPauseAndRelease(
   await renewBudget(client, definitionId);
   const waiting = await countHeld(client, definitionId);
   if (!definition && !pause && waiting === 0) throw unknown(definitionId);
-  const released = { fired: 0, discarded: 0, dispatch_ids: [] as string[] };
+  let released: Released = { events: 0, dispatch_ids: [], queued_definitions: [] };
+  let discarded = 0;
   if (waiting > 0 && held === 'discard') {
-    released.discarded = await discardHeld(client, definitionId, reason ?? 'discarded on resume');
+    discarded = await discardHeld(client, definitionId, reason ?? 'discarded on resume');
   } else if (waiting > 0) {
     const revision = runnable(definition, definitionId, waiting);
-    const { events, dispatch_ids } = await releaseHeld(client, resolvers, revision, resumption(reason));
-    Object.assign(released, { fired: events, dispatch_ids });
+    released = await releaseHeld(client, resolvers, revision, resumption(reason));
   }
   const ticks = await endPause(client, temporalSchedules, definitionId, reason ?? 'resumed');
-  return { ...released, ticks };
+  return { released, discarded, ticks };
 }
 
 function runnable(definition: DefinitionRow | null, definitionId: string, waiting: number): DefinitionRow {

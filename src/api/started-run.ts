@@ -31,21 +31,3 @@ export async function startWorkflow(
   });
   return run;
 }
-
-/** The same for several, until one cannot be started: then Temporal is away, and the reconciler starts the rest too. */
-export async function startDispatches(
-  deps: { startDispatch: StartDispatch; logger: Logger },
-  dispatchIds: string[],
-): Promise<void> {
-  for (const dispatch_id of dispatchIds) {
-    try {
-      await deps.startDispatch(dispatch_id);
-    } catch (error) {
-      deps.logger.warn(
-        { err: error, dispatch_id },
-        'dispatches are recorded and their workflows start later',
-      );
-      return;
-    }
-  }
-}

@@ -3,6 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { countOpenDispatches } from '../store/dispatches.ts';
 import type { Pool } from '../store/pool.ts';
+import { takeQueued } from '../store/queued-dispatches.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { PULL_MESSAGES, startConsuming } from './consume.ts';
@@ -39,6 +40,7 @@ export function startBridge(deps: BridgeDeps): Bridge {
     ...deps,
     inbox,
     isConnected: () => !deps.connection.isClosed(),
+    takeQueued: (definitionIds) => takeQueued(deps.pool, definitionIds),
     countOpenDispatches: () => countOpenDispatches(deps.pool),
   });
   const lagTimer = setInterval(() => {

@@ -35,7 +35,7 @@ export function composeDispatches(fired: readonly FiredPair[], resolvers: Resolv
     const isShared: boolean = decidesAtOnce(definition, resolvers);
     let dispatch: NewDispatch | null = isShared ? shared : null;
     if (!dispatch || dispatch.members.length >= MAX_MEMBERS || sharedBytes + bytes > MAX_BYTES) {
-      dispatch = { dispatch_id: randomUUID(), members: [], alone: !isShared };
+      dispatch = { dispatch_id: randomUUID(), members: [], alone: !isShared, queued: !isShared };
       dispatches.push(dispatch);
       if (isShared) [shared, sharedBytes] = [dispatch, 0];
     }
@@ -44,6 +44,26 @@ export function composeDispatches(fired: readonly FiredPair[], resolvers: Resolv
     decision.dispatch_id = dispatch.dispatch_id;
   }
   return dispatches;
+}
+
+/** What of these is to be started after the commit. */
+export interface ToStart {
+  /** In this order. */
+  dispatch_ids: string[];
+  /** The definitions of those that are queued: as many as may be at work are to be taken. */
+  queued_definitions: string[];
+}
+
+export function toStart(dispatches: readonly NewDispatch[]): ToStart {
+  const { queued = [], atOnce = [] } = Object.groupBy(dispatches, (one) =>
+    one.queued ? 'queued' : 'atOnce',
+  );
+  return {
+    dispatch_ids: atOnce.map(({ dispatch_id }) => dispatch_id),
+    queued_definitions: [
+      ...new Set(queued.flatMap(({ members }) => members.map(({ definition_id }) => definition_id))),
+    ],
+  };
 }
 
 export type StartDispatch = (dispatchId: string) => Promise<void>;

@@ -24,6 +24,7 @@ export interface FlushDeps {
   inbox: Inbox;
   record: RecordBatch;
   startDispatch: StartDispatch;
+  takeQueued: (definitionIds: string[]) => Promise<string[]>;
   countOpenDispatches: () => Promise<number>;
   isConnected: () => boolean;
   logger: Logger;
@@ -66,8 +67,15 @@ export function startFlushing(deps: FlushDeps): Flushing {
   }
 
   async function settle(batch: JsMsg[], recorded: Recorded): Promise<void> {
-    const start = () => Promise.all(recorded.dispatch_ids.map(deps.startDispatch));
-    const started = await untilDone('start', start);
+    const { dispatch_ids, queued_definitions } = recorded;
+    const startAll = (ids: string[]) => Promise.all(ids.map(deps.startDispatch));
+    // What was taken counts as at work from then on: a second try is not given it again.
+    const taken: string[] = [];
+    const startQueued = async () => {
+      taken.push(...(await deps.takeQueued(queued_definitions)));
+      await startAll(taken);
+    };
+    const started = await untilDone('start', () => Promise.all([startAll(dispatch_ids), startQueued()]));
     if (!started) return;
     for (const message of batch) {
       message.ack();

@@ -19,11 +19,13 @@ import {
 } from '../store/dispatches.ts';
 import { moveDecisions } from '../store/event-decisions.ts';
 import { type Pool, transaction } from '../store/pool.ts';
+import { countQueued } from '../store/queued-dispatches.ts';
 import { failRunningRuns } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { emissionWorkflowId } from '../workflows/contract.ts';
 import type { StartDispatch, StartEmission } from './dispatch.ts';
+import { createStartQueued } from './start-dispatches.ts';
 
 const INTERVAL_MS = 5_000;
 /** Longer than a healthy dispatch takes, shorter than an operator's patience. */
@@ -50,6 +52,7 @@ export interface ReconcileDeps {
 
 /** One pass. */
 export function createReconcile(deps: ReconcileDeps): () => Promise<void> {
+  const startQueued = createStartQueued(deps);
   return async function reconcile() {
     const portion = { idleSeconds: IDLE_SECONDS, limit: LEASED_AT_ONCE };
     const deciding = await leaseStaleDispatches(deps.pool, 'deciding', portion);
@@ -62,6 +65,12 @@ export function createReconcile(deps: ReconcileDeps): () => Promise<void> {
         );
       });
     }
+    // Last: what was closed by force has made room.
+    const queues = await countQueued(deps.pool);
+    await startQueued(queues.map(({ definition_id }) => definition_id));
+    deps.metrics.queuedDispatches.reset();
+    for (const { definition_id, queued } of queues)
+      deps.metrics.queuedDispatches.set({ definition_id }, queued);
   };
 }
 
@@ -155,6 +164,7 @@ async function closeByForce(
     const members = await listMembersWithoutRun(client, dispatchId);
     if (members.length === 0) return { failed, members, again: null };
     const again = randomUUID();
+    // Not queued: it has the place of the one that was closed.
     await insertDispatch(client, { dispatch_id: again, members, alone });
     await moveDecisions(client, dispatchId, members, again);
     return { failed, members, again };

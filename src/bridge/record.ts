@@ -98,6 +98,7 @@ async function inTurn(
 function merge(first: Recorded, second: Recorded): Recorded {
   return {
     dispatch_ids: [...first.dispatch_ids, ...second.dispatch_ids],
+    queued_definitions: [...first.queued_definitions, ...second.queued_definitions],
     open_dispatches: second.open_dispatches,
     accepted: [...first.accepted, ...second.accepted],
     duplicates: first.duplicates + second.duplicates,

@@ -19,6 +19,7 @@ import type { StartDispatch } from './dispatch.ts';
 import { withCurrentRegistry } from './ended-pause.ts';
 import type { ReceivedMessage } from './message.ts';
 import { countMetrics } from './record.ts';
+import { createStartQueued, startDispatches } from './start-dispatches.ts';
 import { type Recorded, writeRecord } from './write-record.ts';
 
 export interface RedriveDeps {
@@ -50,6 +51,7 @@ interface Attempt {
 
 /** Dry, everything is done and then undone: nothing is started, nothing is counted. */
 export function createRedrive(deps: RedriveDeps): Redrive {
+  const startQueued = createStartQueued(deps);
   return async function redrive(id, { dryRun }) {
     const within = dryRun ? rehearsal : transaction;
     // The registry is read first: inside, it would wait for a second connection while it holds one.
@@ -62,7 +64,8 @@ export function createRedrive(deps: RedriveDeps): Redrive {
     });
     if (recorded && !dryRun) {
       countMetrics(deps.metrics, recorded);
-      await start(deps, recorded.dispatch_ids);
+      await startDispatches(deps, recorded.dispatch_ids);
+      await startQueued(recorded.queued_definitions);
     }
     return redriven;
   };
@@ -125,16 +128,4 @@ function messageOf({
   stream_timestamp,
 }: LockedQuarantined): ReceivedMessage {
   return { subject, headers, bytes, stream_seq, stream_timestamp };
-}
-
-/** It is committed: where Temporal is away, the reconciler starts it. */
-async function start({ startDispatch, logger }: RedriveDeps, dispatchIds: string[]): Promise<void> {
-  for (const dispatchId of dispatchIds) {
-    await startDispatch(dispatchId).catch((error: unknown) => {
-      logger.warn(
-        { err: error, dispatch_id: dispatchId },
-        'a redriven dispatch is recorded and starts later',
-      );
-    });
-  }
 }

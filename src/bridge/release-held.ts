@@ -7,16 +7,14 @@ import { insertDispatches } from '../store/dispatches.ts';
 import { discardHeldDecisions, fireHeldDecisions, readHeldEvents } from '../store/event-decisions.ts';
 import { readEnvelopeSizes } from '../store/events.ts';
 import type { Queryable } from '../store/pool.ts';
-import { composeDispatches } from './dispatch.ts';
+import { composeDispatches, type ToStart, toStart } from './dispatch.ts';
 
 /** Two full dispatches; the envelopes of one portion are measured by one statement. */
 const EVENTS_AT_ONCE = 1_000;
 const DISCARDED_AT_ONCE = 10_000;
 
-export interface Released {
+export interface Released extends ToStart {
   events: number;
-  /** To be started in this order, after the commit. */
-  dispatch_ids: string[];
 }
 
 /** The revision as it is applied now: the runs start now. */
@@ -34,7 +32,7 @@ export async function releaseHeld(
   reason: string,
 ): Promise<Released> {
   const { definition_id, definition_hash, document } = revision;
-  const released: Released = { events: 0, dispatch_ids: [] };
+  const released: Released = { events: 0, dispatch_ids: [], queued_definitions: [] };
   for await (const eventUids of readHeldEvents(client, definition_id, EVENTS_AT_ONCE)) {
     const bytes = await readEnvelopeSizes(client, eventUids);
     const fired = eventUids.map((event_uid) => {
@@ -51,7 +49,9 @@ export async function releaseHeld(
     const decisions = fired.map(({ decision }) => decision);
     await fireHeldDecisions(client, { definition_id, definition_hash }, decisions, reason);
     released.events += eventUids.length;
-    released.dispatch_ids.push(...dispatches.map(({ dispatch_id }) => dispatch_id));
+    const { dispatch_ids, queued_definitions } = toStart(dispatches);
+    released.dispatch_ids.push(...dispatch_ids);
+    released.queued_definitions = queued_definitions;
   }
   return released;
 }

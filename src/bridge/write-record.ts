@@ -9,7 +9,7 @@ import { insertEvents, type NewEvent } from '../store/events.ts';
 import type { Queryable } from '../store/pool.ts';
 import { type DecidedRun, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
 import type { Candidate, Refused } from './decode.ts';
-import { composeDispatches } from './dispatch.ts';
+import { composeDispatches, type ToStart, toStart } from './dispatch.ts';
 import { keepPausesOf } from './ended-pause.ts';
 import { type Identified, identify } from './identify.ts';
 import type { Undecided } from './known-fates.ts';
@@ -22,9 +22,8 @@ export interface WriteDeps {
   quarantineMaxBytes: number;
 }
 
-export interface Recorded extends Quarantine {
-  /** What is to be started before the batch is acknowledged. */
-  dispatch_ids: string[];
+/** What is to be started is started before the batch is acknowledged. */
+export interface Recorded extends Quarantine, ToStart {
   open_dispatches: number;
   accepted: Candidate[];
   duplicates: number;
@@ -57,8 +56,10 @@ export async function writeRecord(
     countOpenDispatches(client),
     ...written,
   ]);
+  const { dispatch_ids, queued_definitions } = toStart(dispatches);
   return {
-    dispatch_ids: [...dispatches.map(({ dispatch_id }) => dispatch_id), ...reopened],
+    dispatch_ids: [...dispatch_ids, ...reopened],
+    queued_definitions,
     accepted,
     duplicates: repeated,
     conflicts,

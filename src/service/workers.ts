@@ -2,6 +2,8 @@
 import type { WorkflowClient } from '@temporalio/client';
 import type { NativeConnection, WorkflowBundle } from '@temporalio/worker';
 import { createActivities, createEmissionActivities } from '../activities/activities.ts';
+import { createStartDispatch } from '../bridge/dispatch.ts';
+import { createStartQueued } from '../bridge/start-dispatches.ts';
 import type { ServiceConfig } from '../config.ts';
 import type { AppliedRegistry } from '../definitions/applied-registry.ts';
 import type { PauseExceeded } from '../schedules/pause-exceeded.ts';
@@ -33,6 +35,7 @@ export function createServiceWorkers(deps: ServiceWorkersDeps): Promise<Workers>
   const { pool, registry, sinkMode, metrics, logger } = deps;
   const { stateHub, resolvers, askModel, reportSinks, sink } = external;
   const shared = { pool, registry, sinkMode, metrics, logger };
+  const startDispatch = createStartDispatch(workflows, config.TASK_QUEUE);
   const workingMemoryDir = config.WORKING_MEMORY_DIR;
   return createWorkers({
     connection: deps.connection,
@@ -44,6 +47,7 @@ export function createServiceWorkers(deps: ServiceWorkersDeps): Promise<Workers>
       askModel,
       reportSinks,
       pauseExceeded: deps.pauseExceeded,
+      startQueued: createStartQueued({ pool, startDispatch, logger }),
       collectEvidence: createCollectEvidence({ pool, workflows, stateHub, workingMemoryDir, logger }),
     }),
     emissionActivities: createEmissionActivities({

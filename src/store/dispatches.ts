@@ -14,8 +14,10 @@ export interface NewDispatch {
   members: DispatchMember[];
   /** The reconciler is to start it at its next pass. */
   due?: boolean;
-  /** Its one run may wait for somebody else: back-pressure passes it over. */
+  /** Of one event, whose run may wait for somebody else: back-pressure passes it over. */
   alone?: boolean;
+  /** It waits until it is taken: queued-dispatches.ts. */
+  queued?: boolean;
   /** Its runs are decided; only their specs are to be sent. */
   prepared?: boolean;
   /** Of a workflow that a schedule started; every other one has the dispatch's id. */
@@ -28,6 +30,7 @@ export interface Dispatch {
   members: DispatchMember[];
   /** Attempts before this one that ended without an answer. */
   attempts: number;
+  alone: boolean;
   /** Its runs are decided and committed; specs of theirs are to be sent. */
   prepared_at: string | null;
   closed_at: string | null;
@@ -37,8 +40,9 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
   const { members } = dispatch;
   await db.query(
     `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, checked_at,
-                             workflow_id, first_workflow_run_id, prepared_at, alone)
-     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN 'epoch' ELSE now() END, $7, $8, CASE WHEN $9 THEN now() END, $10)`,
+                             workflow_id, first_workflow_run_id, prepared_at, alone, queued_at)
+     VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN 'epoch' WHEN $11 THEN 'infinity' ELSE now() END,
+             $7, $8, CASE WHEN $9 THEN now() END, $10, CASE WHEN $11 THEN clock_timestamp() END)`,
     [
       dispatch.dispatch_id,
       members.map((member) => member.run_id),
@@ -50,27 +54,30 @@ export async function insertDispatch(db: Queryable, dispatch: NewDispatch): Prom
       dispatch.first_workflow_run_id ?? null,
       dispatch.prepared ?? false,
       dispatch.alone ?? false,
+      dispatch.queued ?? false,
     ],
   );
 }
 
-/** Many at once. Those that are never started are looked at by the reconciler in this order. */
+/** Many at once. They are taken, and those that are never started are looked at by the reconciler, in this order. */
 export async function insertDispatches(db: Queryable, dispatches: NewDispatch[]): Promise<void> {
-  const rows = dispatches.map(({ dispatch_id, members, due = false, alone = false }) => ({
+  const rows = dispatches.map(({ dispatch_id, members, due = false, alone = false, queued = false }) => ({
     dispatch_id,
     due,
     alone,
+    queued,
     run_ids: members.map((member) => member.run_id),
     definition_ids: members.map((member) => member.definition_id),
     definition_hashes: members.map((member) => member.definition_hash),
     event_uids: members.map((member) => member.event_uid),
   }));
   await db.query(
-    `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, alone, checked_at)
+    `INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, alone, checked_at, queued_at)
      SELECT dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, alone,
-            CASE WHEN due THEN 'epoch' ELSE clock_timestamp() END
-       FROM jsonb_to_recordset($1) AS t (dispatch_id uuid, due boolean, alone boolean, run_ids uuid[], definition_ids text[],
-                                        definition_hashes text[], event_uids uuid[])`,
+            CASE WHEN due THEN 'epoch' WHEN queued THEN 'infinity' ELSE clock_timestamp() END,
+            CASE WHEN queued THEN clock_timestamp() END
+       FROM jsonb_to_recordset($1) AS t (dispatch_id uuid, due boolean, alone boolean, queued boolean, run_ids uuid[],
+                                        definition_ids text[], definition_hashes text[], event_uids uuid[])`,
     [JSON.stringify(rows)],
   );
 }
@@ -86,7 +93,7 @@ export async function beginDispatch(db: Queryable, dispatchId: string): Promise<
           before AS (SELECT attempts FROM dispatches WHERE dispatch_id = $1)
      UPDATE dispatches AS d SET attempts = greatest(d.attempts, 1) FROM unsynced, before WHERE dispatch_id = $1
      RETURNING dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, before.attempts,
-               prepared_at, closed_at`,
+               alone, prepared_at, closed_at`,
     [dispatchId],
   );
   const row = rows[0];
@@ -97,8 +104,8 @@ export async function beginDispatch(db: Queryable, dispatchId: string): Promise<
     definition_hash: row.definition_hashes[position],
     event_uid: row.event_uids[position],
   }));
-  const { dispatch_id, attempts, prepared_at, closed_at } = row;
-  return { dispatch_id, members, attempts, prepared_at, closed_at };
+  const { dispatch_id, attempts, alone, prepared_at, closed_at } = row;
+  return { dispatch_id, members, attempts, alone, prepared_at, closed_at };
 }
 
 export async function hasDispatch(db: Queryable, dispatchId: string): Promise<boolean> {
@@ -181,11 +188,11 @@ export async function countOpenDispatches(db: Queryable): Promise<number> {
   return rows[0].n;
 }
 
-/** The dispatches, not prepared yet, that decided these events: what a redelivery starts again. */
+/** The dispatches of these events that are to be at work, and not prepared yet: what a redelivery starts again. */
 export async function listOpenDispatchesOf(db: Queryable, eventUids: string[]): Promise<string[]> {
   const { rows } = await db.query(
     `SELECT DISTINCT dispatch_id FROM event_decisions JOIN dispatches USING (dispatch_id)
-      WHERE event_uid = ANY ($1) AND closed_at IS NULL AND prepared_at IS NULL`,
+      WHERE event_uid = ANY ($1) AND closed_at IS NULL AND prepared_at IS NULL AND queued_at IS NULL`,
     [eventUids],
   );
   return rows.map((row) => row.dispatch_id);
@@ -211,7 +218,8 @@ export async function leaseStaleDispatches(
   const { rows } = await db.query(
     `UPDATE dispatches SET checked_at = now() WHERE dispatch_id IN (
        SELECT dispatch_id FROM dispatches
-        WHERE closed_at IS NULL AND (prepared_at IS NOT NULL) = $3 AND checked_at < now() - make_interval(secs => $1)
+        WHERE closed_at IS NULL AND (prepared_at IS NOT NULL) = $3 AND queued_at IS NULL
+          AND checked_at < now() - make_interval(secs => $1)
         ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
      RETURNING dispatch_id, workflow_id, first_workflow_run_id, prepared_at, alone`,
     [idleSeconds, limit, of === 'emission'],

@@ -14,6 +14,7 @@ export interface Metrics {
   consumerLag: Gauge;
   outboxPending: Gauge;
   openDispatches: Gauge;
+  queuedDispatches: Gauge<'definition_id'>;
   expectationBreached: Gauge<'definition_id'>;
   trusted: Gauge<'definition_id'>;
   retentionDeleted: Counter<'table'>;
@@ -51,6 +52,11 @@ export function createMetrics(): Metrics {
     consumerLag: gauge('consumer_lag', 'Messages in the stream that are not acknowledged yet', []),
     outboxPending: gauge('outbox_pending', 'Task specs that wait to be sent', []),
     openDispatches: gauge('open_dispatches', 'Dispatches that are not closed', []),
+    queuedDispatches: gauge(
+      'queued_dispatches',
+      'Dispatches that wait until others of their definition end',
+      ['definition_id'],
+    ),
     expectationBreached: gauge('expectation_breached', '1 where no run completed for longer than run_every', [
       'definition_id',
     ]),

@@ -1,18 +1,16 @@
 /** Runs whose model is asked: for how long it is asked again, which context is kept for it, and what it does not hold up. */
-
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import type { AskModel } from '../../src/activities/ask-model.ts';
 import { createCallJournal } from '../../src/activities/call-journal.ts';
 import { createClose } from '../../src/activities/close.ts';
-import { createReconcile } from '../../src/bridge/reconcile.ts';
 import { countOpenDispatches } from '../../src/store/dispatches.ts';
 import { NO_RESULT } from '../../src/store/instruction-calls.ts';
 import { failRunningRuns } from '../../src/store/runs.ts';
 import { bytesOf, createTestApi, manualDefinition, reviewDefinition, type TestApi } from '../setup/api.ts';
 import { metricsEvent } from '../setup/event-path.ts';
 import { answered, createModelRuns, type ModelRuns, unavailable } from '../setup/model-runs.ts';
+import { reconcilePass } from '../setup/reconcile-pass.ts';
 
 const instruction = (id: string) => ({
   id,
@@ -162,30 +160,11 @@ test('what is released after a pause, and what the reconciler dispatches again, 
   expect((await api.post(`${REVIEW}/resume`)).body).toMatchObject({ held: { fired: 2 } });
   expect(await count('dispatches', 'closed_at IS NULL AND alone')).toBe(2);
   await api.pool.query("UPDATE dispatches SET checked_at = 'epoch'");
-  const started = await reconcileTerminated();
+  const started = await reconcilePass(api, 'TERMINATED');
   expect(started).toHaveLength(2);
   expect(await count('dispatches', 'closed_at IS NULL AND alone')).toBe(2);
   expect(await countOpenDispatches(api.pool)).toBe(0);
 });
-
-/** A pass of the reconciler, where every workflow was terminated. Gives the dispatches that it started. */
-async function reconcileTerminated(): Promise<string[]> {
-  const { temporal_address: address } = inject('servers');
-  const workflows = new Client({ connection: Connection.lazy({ address }) }).workflow;
-  const getHandle = workflows.getHandle.bind(workflows);
-  vi.spyOn(workflows, 'getHandle').mockImplementation((id: string): WorkflowHandle => {
-    return Object.assign(getHandle(id), {
-      describe: async () => ({ status: { name: 'TERMINATED' }, raw: {} }),
-    });
-  });
-  const started: string[] = [];
-  const { pool, metrics } = api;
-  const startDispatch = async (id: string) => void started.push(id);
-  const startEmission = async () => undefined;
-  const logger = pino({ level: 'silent' });
-  await createReconcile({ pool, workflows, startDispatch, startEmission, metrics, logger })();
-  return started;
-}
 
 test('a run that is held by the storm budget leaves no context behind', async () => {
   await api.declare([{ ...OF_EVENTS, limits: { max_tasks_per_hour: 1 } }]);
@@ -224,10 +203,10 @@ test('a run that its workflow left behind leaves no context behind, whether it h
   expect(await failRunningRuns(api.pool, dispatch_id, ERROR)).toEqual(['by-hand']);
   expect(await count('pinned_contexts')).toBe(1);
   const { pool, metrics } = api;
-  await createClose({ pool, metrics, logger: pino({ level: 'silent' }) })({
-    dispatch_id: ofEvent,
-    code: 'x',
-  });
+  const logger = pino({ level: 'silent' });
+  const startQueued = vi.fn(async () => undefined);
+  await createClose({ pool, startQueued, metrics, logger })({ dispatch_id: ofEvent, code: 'x' });
+  expect(startQueued).toHaveBeenCalledWith(['low-success-rate-review']);
   expect(await count('activity_runs', "status = 'failed'")).toBe(2);
   expect(await count('pinned_contexts')).toBe(0);
 });

@@ -98,6 +98,7 @@ async function runRemote(api: TestApi): Promise<void> {
     askModel: createNoModel(),
     sinkMode: createSinkMode('null'),
     pauseExceeded: async () => undefined,
+    startQueued: async () => undefined,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),
   };

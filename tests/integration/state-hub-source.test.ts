@@ -49,6 +49,7 @@ async function attempt(api: TestApi): Promise<unknown> {
     askModel: createNoModel(),
     sinkMode: createSinkMode('null'),
     pauseExceeded: async () => undefined,
+    startQueued: async () => undefined,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),
   };

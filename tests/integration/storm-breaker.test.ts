@@ -227,6 +227,7 @@ test('a live dispatch of which all is held has nothing to send and is over', asy
     registry: createAppliedRegistry(api.pool, resolvers),
     sinkMode: () => ({ mode: 'live', reason: null }),
     pauseExceeded: async () => undefined,
+    startQueued: async () => undefined,
   });
   expect(await new MockActivityEnvironment().run(prepare, { dispatch_id })).toBeUndefined();
   expect(await counts()).toEqual({ runs: 11, specs: 11, held: 2 });

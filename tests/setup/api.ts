@@ -23,6 +23,7 @@ import {
 } from '../../src/store/definitions.ts';
 import { pruneEventTypes, upsertEventType } from '../../src/store/event-types.ts';
 import { type Pool, transaction } from '../../src/store/pool.ts';
+import { takeQueued } from '../../src/store/queued-dispatches.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { createTestDatabase } from './database.ts';
 import { metricsEvent } from './event-path.ts';
@@ -99,7 +100,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
   const record = createRecordBatch(shared);
   const { temporalSchedules = createRecordedSchedules() } = overrides;
   const pauseExceeded = createPauseExceeded({ ...shared, temporalSchedules });
-  const prepare = createPrepare({ ...shared, pauseExceeded });
+  const prepare = createPrepare({ ...shared, pauseExceeded, startQueued: async () => undefined });
   let sequence = 0;
 
   async function call(options: InjectOptions): Promise<Answer> {
@@ -120,8 +121,8 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     post: (url, body, headers = {}) =>
       call({ method: 'POST', url, headers, ...(body === undefined ? {} : { payload: body as object }) }),
     declare: (definitions, eventTypes = [METRICS_TYPE]) => declare(pool, definitions, eventTypes),
-    receive(...messages) {
-      return record(
+    async receive(...messages) {
+      const recorded = await record(
         messages.map((message) => {
           sequence += 1;
           return {
@@ -135,6 +136,8 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
           };
         }),
       );
+      const taken = await takeQueued(pool, recorded.queued_definitions);
+      return { ...recorded, dispatch_ids: [...recorded.dispatch_ids, ...taken] };
     },
     async runAll(dispatchIds = started) {
       for (const dispatch_id of dispatchIds) {

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import type { Asked, AskModel, AskModelInput } from '../../src/activities/ask-model.ts';
 import { createPrepare } from '../../src/activities/prepare.ts';
 import { createPrepareRemote } from '../../src/activities/prepare-remote.ts';
+import type { StartQueued } from '../../src/bridge/start-dispatches.ts';
 import type { InstructionRecord } from '../../src/core/instruction-record.ts';
 import type { Json } from '../../src/core/json.ts';
 import { createAppliedRegistry } from '../../src/definitions/applied-registry.ts';
@@ -19,10 +20,15 @@ export interface ModelRuns {
   attempt(dispatchId: string, options?: { attempt?: number; isCancelled?: boolean }): Promise<string | null>;
 }
 
+export interface ModelRunsOptions {
+  resolvers?: Resolvers;
+  startQueued?: StartQueued;
+}
+
 export function createModelRuns(
   { pool }: TestApi,
   askModel: AskModel,
-  resolvers: Resolvers = createResolvers(),
+  { resolvers = createResolvers(), startQueued = async () => undefined }: ModelRunsOptions = {},
 ): ModelRuns {
   const deps = {
     pool,
@@ -31,6 +37,7 @@ export function createModelRuns(
     askModel,
     sinkMode: createSinkMode('null'),
     pauseExceeded: async () => undefined,
+    startQueued,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),
   };
