@@ -1,7 +1,7 @@
 /** NATS in: one subscriber. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { countOpenDispatches } from '../store/dispatches.ts';
+import { readPressure } from '../store/dispatches.ts';
 import type { Pool } from '../store/pool.ts';
 import { takeQueued } from '../store/queued-dispatches.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -41,7 +41,7 @@ export function startBridge(deps: BridgeDeps): Bridge {
     inbox,
     isConnected: () => !deps.connection.isClosed(),
     takeQueued: (definitionIds) => takeQueued(deps.pool, definitionIds),
-    countOpenDispatches: () => countOpenDispatches(deps.pool),
+    readPressure: (dispatchIds) => readPressure(deps.pool, dispatchIds),
   });
   const lagTimer = setInterval(() => {
     measureLag(deps).catch((error: unknown) =>

@@ -188,6 +188,22 @@ export async function countOpenDispatches(db: Queryable): Promise<number> {
   return rows[0].n;
 }
 
+export interface Pressure {
+  /** As `countOpenDispatches` counts them. */
+  open: number;
+  /** Those of them that were asked for. */
+  among: string[];
+}
+
+export async function readPressure(db: Queryable, dispatchIds: string[]): Promise<Pressure> {
+  const { rows } = await db.query(
+    `SELECT count(*) AS open, array_agg(dispatch_id) FILTER (WHERE dispatch_id = ANY ($1)) AS among FROM dispatches
+      WHERE closed_at IS NULL AND prepared_at IS NULL AND event_uids[1] IS NOT NULL AND NOT alone`,
+    [dispatchIds],
+  );
+  return { open: rows[0].open, among: rows[0].among ?? [] };
+}
+
 /** The dispatches of these events that are to be at work, and not prepared yet: what a redelivery starts again. */
 export async function listOpenDispatchesOf(db: Queryable, eventUids: string[]): Promise<string[]> {
   const { rows } = await db.query(
