@@ -60,6 +60,9 @@ export const MAX_EMISSIONS = 12;
 /** Runs whose model is asked at one time in this process. */
 const MAX_ASKING = 20;
 
+/** Runs whose remote sources are asked, reports and evidence: they wait for somebody most of the time. Four definitions' worth. */
+const MAX_WAITING = 64;
+
 /** What ends together: the worker, one for emissions alone, and one for runs whose model is asked. */
 export interface Workers {
   /** Resolves when all of them have stopped, rejects where one fails. */
@@ -120,7 +123,7 @@ function createWorker(deps: WorkerDeps): Promise<Worker> {
     shutdownGraceTime: SHUTDOWN_GRACE,
     shutdownForceTime: SHUTDOWN_FORCE,
     maxConcurrentLocalActivityExecutions: 8,
-    maxConcurrentActivityTaskExecutions: 20,
+    maxConcurrentActivityTaskExecutions: MAX_WAITING,
     maxConcurrentWorkflowTaskExecutions: 20,
     maxCachedWorkflows: 200,
     reuseV8Context: true,

@@ -17,8 +17,8 @@ import type { Recorded } from './write-record.ts';
 /** With more dispatches than this not closed, whoever recorded them, nothing is recorded: the stream holds the backlog. */
 const MAX_OPEN_DISPATCHES = 24;
 /**
- * With more than this of our own at work, the next batch grows instead. Measured: a workflow costs the same for one event as
- * for hundreds, so that many small ones wait for one another, and more at a time drain no faster.
+ * With more than this of our own at work, the next batch grows instead, unless it cannot grow any more. Measured: a workflow
+ * costs the same for one event as for hundreds, so that many small ones wait for one another.
  */
 const MAX_OWN_DISPATCHES = 2;
 /** Batches that are recorded and wait for their workflows' start. */
@@ -94,13 +94,14 @@ export function startFlushing(deps: FlushDeps): Flushing {
 
   async function untilCapacity(open: number): Promise<void> {
     const since = performance.now();
-    const isFull = () => open > MAX_OPEN_DISPATCHES || own.list().length > MAX_OWN_DISPATCHES;
-    while (isFull() && !stopping.signal.aborted) {
+    const isAmple = () => own.list().length > MAX_OWN_DISPATCHES && !inbox.isFull();
+    const mustWait = () => open > MAX_OPEN_DISPATCHES || isAmple();
+    while (mustWait() && !stopping.signal.aborted) {
       const pressure = await untilDone('record', () => deps.readPressure(own.list()));
       if (!pressure) return;
       open = pressure.open;
       own.keep(pressure.among);
-      if (!isFull()) break;
+      if (!mustWait()) break;
       await sleep(CAPACITY_POLL_MS);
       if (performance.now() - since > STALL_MS)
         faults.set('capacity', `capacity: ${open} dispatches stay open; does a worker run?`);

@@ -7,6 +7,8 @@ export interface Inbox {
   add(message: JsMsg): number;
   /** Resolves when something is there, or the inbox is closed. */
   filled(): Promise<void>;
+  /** The next batch cannot be larger. */
+  isFull(): boolean;
   /** Resolves when there is room for another pull, or the inbox is closed. */
   hasRoom(): Promise<void>;
   take(): JsMsg[];
@@ -23,6 +25,7 @@ export function createInbox(limits: { messages: number; bytes: number }): Inbox 
     for (const wake of changed) wake();
     changed.clear();
   };
+  const isFull = () => waiting.length >= limits.messages || bytes >= limits.bytes;
   async function until(holds: () => boolean): Promise<void> {
     while (!closed && !holds()) await new Promise<void>((wake) => changed.add(wake));
   }
@@ -35,7 +38,8 @@ export function createInbox(limits: { messages: number; bytes: number }): Inbox 
       return size;
     },
     filled: () => until(() => waiting.length > 0),
-    hasRoom: () => until(() => waiting.length < limits.messages && bytes < limits.bytes),
+    isFull,
+    hasRoom: () => until(() => !isFull()),
     take() {
       let taken = 0;
       let count = 0;

@@ -19,7 +19,7 @@ import {
 } from '../store/dispatches.ts';
 import { moveDecisions } from '../store/event-decisions.ts';
 import { type Pool, transaction } from '../store/pool.ts';
-import { countQueued } from '../store/queued-dispatches.ts';
+import { countQueued, listQueues } from '../store/queued-dispatches.ts';
 import { failRunningRuns } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -31,6 +31,8 @@ const INTERVAL_MS = 5_000;
 /** Longer than a healthy dispatch takes, shorter than an operator's patience. */
 const IDLE_SECONDS = 15;
 const LEASED_AT_ONCE = 50;
+/** Counting reads the whole queue. */
+const COUNT_INTERVAL_MS = 30_000;
 
 /** The statuses that end a workflow, with what that means for a run that it left behind. */
 const ERROR_OF_STATUS: Record<string, Pick<RunError, 'code' | 'message'>> = {
@@ -53,6 +55,7 @@ export interface ReconcileDeps {
 /** One pass. */
 export function createReconcile(deps: ReconcileDeps): () => Promise<void> {
   const startQueued = createStartQueued(deps);
+  let nextCount = 0;
   return async function reconcile() {
     const portion = { idleSeconds: IDLE_SECONDS, limit: LEASED_AT_ONCE };
     const deciding = await leaseStaleDispatches(deps.pool, 'deciding', portion);
@@ -66,8 +69,10 @@ export function createReconcile(deps: ReconcileDeps): () => Promise<void> {
       });
     }
     // Last: what was closed by force has made room.
+    await startQueued(await listQueues(deps.pool));
+    if (performance.now() < nextCount) return;
+    nextCount = performance.now() + COUNT_INTERVAL_MS;
     const queues = await countQueued(deps.pool);
-    await startQueued(queues.map(({ definition_id }) => definition_id));
     deps.metrics.queuedDispatches.reset();
     for (const { definition_id, queued } of queues)
       deps.metrics.queuedDispatches.set({ definition_id }, queued);

@@ -6,7 +6,7 @@ import { countOpenDispatches, insertDispatch, listOpenDispatchesOf } from '../st
 import { type EventDecision, insertDecisions } from '../store/event-decisions.ts';
 import { countDuplicates } from '../store/event-ids.ts';
 import { insertEvents, type NewEvent } from '../store/events.ts';
-import type { Queryable } from '../store/pool.ts';
+import { pipelined, type Queryable } from '../store/pool.ts';
 import { type DecidedRun, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
 import type { Candidate, Refused } from './decode.ts';
 import { composeDispatches, type ToStart, toStart } from './dispatch.ts';
@@ -45,16 +45,15 @@ export async function writeRecord(
   await keepPausesOf(client, matched.decisions);
   const dispatches = composeDispatches(matched.fired, deps.resolvers);
   const again = [...undecided.redelivered, ...redelivered.map(({ event_uid }) => event_uid)];
-  // Pipelined: one round trip for all, and PostgreSQL runs them in this order.
   const written = [
     ...writeAccepted(deps, client, identified, matched),
     ...dispatches.map((dispatch) => insertDispatch(client, dispatch)),
   ];
-  const [repeated, reopened, open] = await Promise.all([
+  const [, repeated, reopened, open] = await pipelined([
+    pipelined(written),
     duplicates.length > 0 ? countDuplicates(client, duplicates.map(duplicateOf)) : 0,
     again.length > 0 ? listOpenDispatchesOf(client, again) : [],
     countOpenDispatches(client),
-    ...written,
   ]);
   const { dispatch_ids, queued_definitions } = toStart(dispatches);
   return {

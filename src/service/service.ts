@@ -186,10 +186,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       parts.retention = startRetention(createDeleteExpired({ pool, metrics, logger, ...periods }), logger);
     }
     return (
+      (!roles.includes('worker') || (await waiting.until('the bundle of the workflows', bundled))) &&
       (await waiting.until('Temporal', startTemporal)) &&
       (!roles.includes('subscriber') || (await startSubscriber()))
     );
   }
+
+  const bundled = async () => void (await workflowBundle());
 
   async function isMigrated(): Promise<void> {
     const pending = await pendingMigrations(pool, options.migrationsDir);

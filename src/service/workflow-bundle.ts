@@ -1,22 +1,27 @@
 /** The workflows' code as Temporal's sandbox runs it. */
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { WorkflowBundle } from '@temporalio/worker';
 
 const PROGRAM = fileURLToPath(new URL('./bundle-workflows.ts', import.meta.url));
 const MAX_BYTES = 32 * 1024 * 1024;
+/** Whatever ended it, a lack of memory for one, is likely to end it again. */
+const AGAIN_AFTER_MS = 10_000;
 
 /**
- * Gives the bundle, made once; where that failed it is tried again at the next call. A process of its own makes it, which
- * takes 270 MB for 1.5 s: a service that did it itself would keep half of that for good.
+ * Gives the bundle, made once; where that failed it is tried again after a while, and the fault stands until then. A process
+ * of its own makes it, which takes 270 MB for 1.5 s: a service that did it itself would keep half of that for good.
  */
 export function createWorkflowBundle(signal: AbortSignal): () => Promise<WorkflowBundle> {
   let made: Promise<WorkflowBundle> | null = null;
+  let notBefore = 0;
   return () => {
-    made ??= bundle(signal).catch((error: unknown) => {
-      made = null;
-      throw error;
+    if (made && performance.now() < notBefore) return made;
+    made = bundle(signal);
+    notBefore = Number.POSITIVE_INFINITY;
+    made.catch(() => {
+      notBefore = performance.now() + AGAIN_AFTER_MS;
     });
     return made;
   };
@@ -24,7 +29,15 @@ export function createWorkflowBundle(signal: AbortSignal): () => Promise<Workflo
 
 /** @throws Error with what the bundler says, and where the signal aborts */
 async function bundle(signal: AbortSignal): Promise<WorkflowBundle> {
-  const options = { env: {}, maxBuffer: MAX_BYTES, signal };
-  const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM], options);
-  return { code: stdout };
+  try {
+    const options = { env: {}, maxBuffer: MAX_BYTES, signal };
+    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM], options);
+    return { code: stdout };
+  } catch (error) {
+    const { code, signal: endedBy, stderr = '' } = error as ExecFileException;
+    const how = endedBy ? `was ended by ${endedBy}` : `ended with ${code}`;
+    throw new Error(`the bundler of the workflows ${how}: ${stderr.trim() || 'it said nothing'}`, {
+      cause: error,
+    });
+  }
 }

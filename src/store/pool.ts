@@ -56,8 +56,9 @@ async function run<T>(
   };
   client.on('error', breaks);
   try {
-    // Sent together with the first statement of the work, which a session that cannot begin does not get to.
-    const [, result] = await Promise.all([client.query('BEGIN'), work(client)]);
+    // Waited for: what went out with a BEGIN that failed would be committed by itself.
+    await client.query('BEGIN');
+    const result = await work(client);
     await client.query(end);
     return result;
   } catch (error) {
@@ -70,6 +71,19 @@ async function run<T>(
     // A connection that broke, or could not roll back, is not given to the next caller.
     client.release(broken);
   }
+}
+
+/**
+ * Statements of one transaction that need no answer of one another: PostgreSQL runs them in the order of the calls, one round
+ * trip for all. All are over when this settles. The first fault is thrown: those after it only say that the transaction is aborted.
+ */
+export async function pipelined<T extends readonly unknown[]>(
+  statements: readonly [...T],
+): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  const settled: PromiseSettledResult<unknown>[] = await Promise.allSettled(statements);
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+  return Promise.all(statements);
 }
 
 type Parser = (text: string) => unknown;

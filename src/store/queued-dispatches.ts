@@ -1,8 +1,10 @@
 /** The queue of each definition whose dispatches are alone: `dispatches` with `queued_at`, oldest first. */
-import { type Pool, type Queryable, transaction } from './pool.ts';
+import { type Pool, pipelined, type Queryable, transaction } from './pool.ts';
 
 /** So many dispatches of a definition that are alone are at work at one time; those after them are queued. */
 export const MAX_ALONE = 16;
+
+const IS_QUEUED = 'queued_at IS NOT NULL AND closed_at IS NULL AND prepared_at IS NULL';
 
 /**
  * Those whose turn it is now, oldest first: from the commit on they are to be started, as any dispatch. Exact with several
@@ -14,7 +16,7 @@ export async function takeQueued(pool: Pool, definitionIds: readonly string[]): 
   const ids = [...new Set(definitionIds)].sort();
   return transaction(pool, async (client) => {
     // Two statements, sent together: what the second one sees is of after the lock.
-    const [, taken] = await Promise.all([lockQueues(client, ids), unqueue(client, ids)]);
+    const [, taken] = await pipelined([lockQueues(client, ids), unqueue(client, ids)]);
     return taken;
   });
 }
@@ -35,7 +37,7 @@ async function unqueue(client: Queryable, definitionIds: string[]): Promise<stri
         CROSS JOIN LATERAL (
           SELECT dispatch_id, queued_at FROM dispatches
            WHERE definition_ids[1] = queue.definition_id
-             AND queued_at IS NOT NULL AND closed_at IS NULL AND prepared_at IS NULL
+             AND ${IS_QUEUED}
            ORDER BY queued_at
            LIMIT greatest(0, $2 - (
              SELECT count(*) FROM dispatches
@@ -51,11 +53,25 @@ async function unqueue(client: Queryable, definitionIds: string[]): Promise<stri
   return rows.map((row) => row.dispatch_id);
 }
 
+/** The definitions of which some wait: a step in the index for each, however many wait. */
+export async function listQueues(db: Queryable): Promise<string[]> {
+  const next = (after: string) =>
+    `(SELECT definition_ids[1] FROM dispatches WHERE ${IS_QUEUED} ${after} ORDER BY definition_ids[1] LIMIT 1)`;
+  const { rows } = await db.query(
+    `WITH RECURSIVE queues AS (
+       SELECT ${next('')} AS definition_id
+       UNION ALL
+       SELECT ${next('AND definition_ids[1] > queues.definition_id')} FROM queues WHERE definition_id IS NOT NULL)
+     SELECT definition_id FROM queues WHERE definition_id IS NOT NULL`,
+  );
+  return rows.map((row) => row.definition_id);
+}
+
 /** How many wait, for each definition of which some do. */
 export async function countQueued(db: Queryable): Promise<{ definition_id: string; queued: number }[]> {
   const { rows } = await db.query(
     `SELECT definition_ids[1] AS definition_id, count(*) AS queued FROM dispatches
-      WHERE queued_at IS NOT NULL AND closed_at IS NULL AND prepared_at IS NULL GROUP BY 1`,
+      WHERE ${IS_QUEUED} GROUP BY 1`,
   );
   return rows;
 }

@@ -1,13 +1,11 @@
 /**
  * Dispatches that are alone wait for their turn: at most 16 of a definition are at work, whatever is recorded, killed, paused
- * or doubled, and each runs once. The source holds its answers until a test releases them.
+ * or doubled, and each runs once. The model, which may take five minutes, holds its answers until a test releases them.
  */
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { createEventPath, definitionsFolder, type EventPath, metricsEvent } from '../setup/event-path.ts';
@@ -18,12 +16,11 @@ const CAP = 16;
 const EVENTS = 60;
 const ids = Array.from({ length: EVENTS }, (_, n) => `e-${n}`);
 
-/** State Hub: one engagement waits until it is released, the other is answered at once. */
+/** llm-connect: one definition waits until it is released, the other is answered at once. */
 const held = new Set<ServerResponse>();
 let isHolding = true;
 let mostHeld = 0;
-let stateHub: Server;
-let root: string;
+let model: Server;
 let folder: Awaited<ReturnType<typeof definitionsFolder>>;
 let connection: Connection;
 let client: Client;
@@ -31,19 +28,18 @@ let path: EventPath;
 const services: ServiceProcess[] = [];
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'activity-core-repos-'));
-  await writeFile(join(root, 'roster.yaml'), 'repos: []\n');
-  stateHub = createServer((request, response) => {
-    if (!isHolding || !request.url?.includes('slow')) return answer(response);
+  model = createServer(async (request, response) => {
+    const asked = await text(request);
+    if (!isHolding || !asked.includes('for slow')) return answer(response);
     held.add(response);
     mostHeld = Math.max(mostHeld, held.size);
     response.on('close', () => held.delete(response));
   });
-  stateHub.listen(0, '127.0.0.1');
-  await once(stateHub, 'listening');
+  model.listen(0, '127.0.0.1');
+  await once(model, 'listening');
   folder = await definitionsFolder({
-    'slow.yaml': engaged('slow'),
-    'quick.yaml': engaged('quick'),
+    'slow.yaml': asking('slow'),
+    'quick.yaml': asking('quick'),
   });
   path = await createEventPath(inject('servers'), { definitions: folder.path, own: ['temporal'] });
   connection = Connection.lazy({
@@ -67,31 +63,36 @@ afterAll(async () => {
   await connection?.close();
   await path?.[Symbol.asyncDispose]();
   await folder?.[Symbol.asyncDispose]();
-  stateHub?.close();
-  if (root) await rm(root, { recursive: true, force: true });
+  model?.close();
 });
 
-/** Fires on every event, and asks State Hub for its engagement. */
-function engaged(id: string): string {
+/** Fires on every event, asks the model, and makes a task of its answer. */
+function asking(id: string): string {
   return JSON.stringify({
     id,
-    title: 'Asks for its engagement',
+    title: 'Asks the model',
     owner: 'tests',
     trigger: { event: { type: 'kaizen.metrics.recorded' } },
-    context_sources: [
+    rules: [{ id: 'always', condition: 'true', task: { title: 'Do it' } }],
+    instructions: [
       {
-        type: 'discover_kaizen_scheduled_repos',
-        bind_to: 'context.repos',
-        params: { cadence: 'daily', engagement_slug: id },
+        id: 'word',
+        prompt: `Say a word for ${id}`,
+        output_schema: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['word'],
+          properties: { word: { type: 'string' } },
+        },
       },
     ],
-    rules: [{ id: 'always', condition: 'context.repos.repos_scanned == 0', task: { title: 'Do it' } }],
   });
 }
 
 function answer(response: ServerResponse): void {
+  const message = { role: 'assistant', content: JSON.stringify({ word: 'yes' }) };
   response.writeHead(200, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ roster_path: 'roster.yaml' }));
+  response.end(JSON.stringify({ choices: [{ index: 0, message, finish_reason: 'stop' }] }));
 }
 
 function release(): void {
@@ -100,12 +101,12 @@ function release(): void {
 }
 
 async function spawn(): Promise<ServiceProcess> {
-  const { port } = stateHub.address() as AddressInfo;
+  const { port } = model.address() as AddressInfo;
   const service = await spawnService({
     environment: {
       ...path.environment,
-      STATE_HUB_URL: `http://127.0.0.1:${port}`,
-      KAIZEN_REPOS_ROOT: root,
+      LLM_CONNECT_URL: `http://127.0.0.1:${port}`,
+      LLM_CONNECT_TIMEOUT_SECONDS: '300',
     },
   });
   services.push(service);
@@ -159,9 +160,9 @@ test('with two services, 16 of a definition are at work, the others wait and hol
   await expectCapped(EVENTS);
   // One by one, still held: each that ends lets the next one in.
   for (let n = 0; n < 5; n += 1) {
-    const [first] = held;
     const before = await ended('slow');
-    if (first) answer(first);
+    const first = await until('one is held', async () => [...held][0]);
+    answer(first);
     await until('it is over', async () => (await ended('slow')) > before);
     await until('the next one is asked', async () => held.size === CAP);
   }

@@ -6,8 +6,11 @@ export interface Point {
   value: number;
 }
 
-/** Growth below either of `percent` of the first and `floor`; or, whatever it does, never above `most` once it is warm. */
-export type Bounds = { percent: number; floor: number } | { most: number };
+/** Growth is to stay below either: `percent` of the first, and `floor`. */
+export interface Bounds {
+  percent: number;
+  floor: number;
+}
 
 export interface Flatness {
   /** Medians of the second fifth and of the last. */
@@ -39,15 +42,12 @@ export function judgeFlatness(points: Point[], lasts_s: number, bounds: Bounds):
     last,
     most: mostOf(points),
     slope_per_hour: slope * HOUR_S,
-    isFlat: 'most' in bounds ? mostOf(warm) <= bounds.most : isSmall(growth, first, bounds),
+    isFlat: isSmall(growth, first, bounds),
   };
 }
 
-const isSmall = (
-  growth: number,
-  first: number,
-  { percent, floor }: { percent: number; floor: number },
-): boolean => growth < floor || growth < (percent / 100) * first;
+const isSmall = (growth: number, first: number, { percent, floor }: Bounds): boolean =>
+  growth < floor || growth < (percent / 100) * first;
 
 const mostOf = (points: Point[]): number => Math.max(...points.map(({ value }) => value));
 

@@ -42,9 +42,11 @@ async function main({ minutes, rate, json, figure }: SoakArguments): Promise<voi
   console.log(`\n${summaryOf(result)}\n${environmentLines(result.environment)}`);
   if (tooShort) console.log(tooShort);
   const isLost = result.checks.some(({ faults }) => faults.length > 0);
+  // Nor is it half of saturation where the publisher could not keep it.
+  const isLate = result.published.lost > 0;
   const isGrowing = result.series.some(({ flat }) => flat === false);
   if (isLost) tell(result.log);
-  process.exitCode = isLost || isGrowing ? 1 : 0;
+  process.exitCode = isLost || isLate || isGrowing ? 1 : 0;
 }
 
 function progressOf({

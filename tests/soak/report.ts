@@ -18,14 +18,13 @@ export function pointsOf(samples: Sample[], key: Measured): Point[] {
   return samples.flatMap(({ at_s, [key]: value }) => (value === null ? [] : [{ at_s, value }]));
 }
 
+/** Of what is shown and not judged. */
+const UNBOUNDED = { percent: 0, floor: Number.POSITIVE_INFINITY };
+
 /** `lasts_s`: of the whole soak. */
 export function seriesOf(samples: Sample[], lasts_s: number): SeriesResult[] {
   return SERIES.map(({ key, what, unit, bounds }) => {
-    const judged = judgeFlatness(
-      pointsOf(samples, key),
-      lasts_s,
-      bounds ?? { most: Number.POSITIVE_INFINITY },
-    );
+    const judged = judgeFlatness(pointsOf(samples, key), lasts_s, bounds ?? UNBOUNDED);
     if (!judged) return { key, what, unit, figures: null, flat: null };
     const { isFlat, ...figures } = judged;
     return { key, what, unit, figures, flat: bounds ? isFlat : null };

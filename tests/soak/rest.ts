@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readClock } from '../../src/store/pool.ts';
 import { post } from '../setup/schedule-path.ts';
-import { workLeft } from '../setup/work-left.ts';
+import { messagesLeft, workLeft } from '../setup/work-left.ts';
 import { TICKS } from './definitions.ts';
 import type { SoakSubject } from './subject.ts';
 
@@ -19,8 +19,10 @@ const LOOK_EVERY_MS = 500;
 export async function rest(subject: SoakSubject): Promise<Rested> {
   // As long as it ticks there is always something that runs.
   await post(subject.service.url, `/definitions/${TICKS}/pause`, { reason: 'the soak is over' });
-  const until = await readClock(subject.pool);
   const bound = performance.now() + BOUND_MS;
+  // What is recorded after the cut would not be waited for.
+  while ((await messagesLeft(subject)).length > 0 && performance.now() < bound) await pause(LOOK_EVERY_MS);
+  const until = await readClock(subject.pool);
   for (;;) {
     const left = await workLeft(subject, until);
     if (left.length === 0 || performance.now() > bound) return { until, left };

@@ -34,8 +34,6 @@ export interface SeriesKind {
   bounds: Bounds | null;
 }
 
-/** What the service's one pool may hold at most. */
-const POOL = 20;
 const PERCENT = 5;
 
 const within = (floor: number): Bounds => ({ percent: PERCENT, floor });
@@ -51,7 +49,7 @@ export const SERIES: SeriesKind[] = [
   { key: 'external_mib', what: 'external memory', unit: 'MiB', bounds: within(16) },
   { key: 'fds', what: 'file descriptors', unit: '', bounds: within(5) },
   { key: 'threads', what: 'threads', unit: '', bounds: within(2) },
-  { key: 'connections', what: 'PostgreSQL connections', unit: '', bounds: { most: POOL } },
+  { key: 'connections', what: 'PostgreSQL connections', unit: '', bounds: within(3) },
   { key: 'history_events', what: 'longest history closed', unit: 'events', bounds: within(5) },
   { key: 'history_kib', what: 'largest history closed', unit: 'KiB', bounds: within(2) },
   { key: 'latency_p50_ms', what: 'publish to commit, p50', unit: 'ms', bounds: null },

@@ -11,13 +11,14 @@ function message(bytes: number, header?: string): JsMsg {
   return { data: new Uint8Array(bytes), headers: header ? carried : undefined } as JsMsg;
 }
 
-/** Whether a further pull is held back. */
+/** Whether a further pull is held back, as it says. */
 async function isFull(inbox: ReturnType<typeof createInbox>): Promise<boolean> {
   let hasRoom = false;
   void inbox.hasRoom().then(() => {
     hasRoom = true;
   });
   await new Promise((turn) => setImmediate(turn));
+  expect(inbox.isFull()).toBe(!hasRoom);
   inbox.close();
   return !hasRoom;
 }

@@ -58,13 +58,6 @@ describe('a series', () => {
     expect(isFlat(pointsBy((at_s) => 20 + at_s / 200))).toBe(true);
   });
 
-  test('with a highest that is allowed is judged by it alone, once it is warm', () => {
-    const judge = (value: (at_s: number) => number) =>
-      judgeFlatness(pointsBy(value), LASTS_S, { most: 20 })?.isFlat;
-    expect(judge((at_s) => (at_s < 300 ? 25 : 20 * (at_s / LASTS_S)))).toBe(true);
-    expect(judge((at_s) => (at_s === 900 ? 21 : 5))).toBe(false);
-  });
-
   test('of which nothing was seen in a part that counts is not judged', () => {
     expect(judgeFlatness([{ at_s: 10, value: 1 }], LASTS_S, BOUNDS)).toBeNull();
   });
