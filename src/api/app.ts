@@ -25,7 +25,7 @@ import { pendingTaskRoutes } from './pending-tasks.ts';
 import { planRoutes } from './plan.ts';
 import { promotionRoutes } from './promotion.ts';
 import { quarantineRoutes } from './quarantine.ts';
-import { limitRequests, type WrongTokens } from './rate-limit.ts';
+import { type CountWrongToken, limitRequests } from './rate-limit.ts';
 import { reviewRoutes } from './reviews.ts';
 import { runRoutes } from './runs.ts';
 import { taskRoutes } from './tasks.ts';
@@ -118,15 +118,22 @@ export function createApp(deps: ApiDeps): FastifyInstance {
 
 async function serveApi(scope: FastifyInstance, deps: ApiDeps): Promise<void> {
   useZod(scope);
-  const wrongTokens = await limitRequests(scope, deps.requestsPerMinute);
-  if (deps.adminToken !== undefined) await requireToken(scope, deps.adminToken, wrongTokens);
+  const countWrongToken = await limitRequests(scope, deps.requestsPerMinute);
+  if (deps.adminToken !== undefined) await requireToken(scope, deps.adminToken, countWrongToken);
   // Of its own, so that it stands behind the token too: without one, nobody learns what is here.
   scope.setNotFoundHandler(handleNotFound);
   for (const routes of RESOURCES) scope.register(routes(deps), { prefix: '/v1' });
 }
 
-/** The plugin compares with crypto.timingSafeEqual. A request without a token is refused, and is no guess. */
-async function requireToken(scope: FastifyInstance, token: string, wrongTokens: WrongTokens): Promise<void> {
+/**
+ * The plugin compares with crypto.timingSafeEqual. A request without a token is refused, and is no guess. The right one
+ * passes whoever else is wrong: behind a port forward or NAT, many callers are one address.
+ */
+async function requireToken(
+  scope: FastifyInstance,
+  token: string,
+  countWrongToken: CountWrongToken,
+): Promise<void> {
   await scope.register(bearerAuth, {
     keys: [token],
     addHook: false,
@@ -135,11 +142,10 @@ async function requireToken(scope: FastifyInstance, token: string, wrongTokens: 
   });
   const verify = scope.verifyBearerAuth;
   if (!verify) throw new Error('@fastify/bearer-auth did not decorate the scope');
-  scope.addHook('onRequest', wrongTokens.refuse);
   scope.addHook('onRequest', (request, reply, done) => {
     verify(request, reply, (error) => {
       if (!error || request.headers.authorization === undefined) done(error);
-      else wrongTokens.count(request).then(() => done(error), done);
+      else countWrongToken(request).then(() => done(error), done);
     });
   });
 }

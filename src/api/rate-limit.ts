@@ -4,17 +4,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from './problem.ts';
 
 const MINUTE_MS = 60_000;
-/** Far more than a person mistypes or a script's first failure repeats, far fewer than guessing needs. */
+/** Far more than a person mistypes or a script's first failure repeats. */
 export const WRONG_TOKENS_PER_MINUTE = 300;
 
-export interface WrongTokens {
-  /** @throws Problem while its address has been wrong too often: not even the right token is looked at then. */
-  refuse(request: FastifyRequest): Promise<void>;
-  count(request: FastifyRequest): Promise<void>;
-}
+/** For a request whose token was wrong. @throws Problem where its address was wrong too often within a minute. */
+export type CountWrongToken = (request: FastifyRequest) => Promise<void>;
 
 /** Before the scope's other hooks, so that what is refused costs least. Covers paths that do not exist, too. */
-export async function limitRequests(scope: FastifyInstance, perMinute: number): Promise<WrongTokens> {
+export async function limitRequests(scope: FastifyInstance, perMinute: number): Promise<CountWrongToken> {
   await scope.register(rateLimit, { global: false });
   const countRequest = scope.createRateLimit({ max: perMinute, timeWindow: MINUTE_MS });
   const countWrong = scope.createRateLimit({ max: WRONG_TOKENS_PER_MINUTE, timeWindow: MINUTE_MS });
@@ -23,18 +20,13 @@ export async function limitRequests(scope: FastifyInstance, perMinute: number): 
     if (!counted.isAllowed && counted.isExceeded)
       throw tooMany(`more than ${perMinute} requests a minute from this address`, counted.ttlInSeconds);
   });
-  return {
-    async refuse(request) {
-      const counted = await countWrong(request, { increment: false });
-      if (!counted.isAllowed && counted.remaining === 0)
-        throw tooMany(
-          `${WRONG_TOKENS_PER_MINUTE} wrong tokens within a minute from this address`,
-          counted.ttlInSeconds,
-        );
-    },
-    async count(request) {
-      await countWrong(request);
-    },
+  return async (request) => {
+    const counted = await countWrong(request);
+    if (!counted.isAllowed && counted.isExceeded)
+      throw tooMany(
+        `more than ${WRONG_TOKENS_PER_MINUTE} wrong tokens a minute from this address`,
+        counted.ttlInSeconds,
+      );
   };
 }
 

@@ -156,20 +156,19 @@ test('the token is compared in constant time, whether it is right, wrong, or of 
   ]);
 });
 
-test('who guesses is refused after a while without a look at the token, and only that address', async () => {
+test('who guesses is told to wait after a while, only that address, and the right token passes from there, too', async () => {
   const guesser = '10.0.0.9';
   for (let n = 0; n < WRONG_TOKENS_PER_MINUTE; n++) {
     expect((await ask(`Bearer guess-${n}`, guesser)).statusCode).toBe(401);
   }
-  const before = comparisons.length;
-  for (const token of [`guess-${WRONG_TOKENS_PER_MINUTE}`, TOKEN]) {
-    const refused = await ask(`Bearer ${token}`, guesser);
+  for (let n = 0; n < 2; n++) {
+    const refused = await ask('Bearer one-more-guess', guesser);
     expect(refused.statusCode).toBe(429);
     expect(refused.json()).toMatchObject({ code: 'too_many_requests' });
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await ask(`Bearer ${TOKEN}`, guesser)).statusCode).toBe(200);
   }
-  expect(comparisons.length).toBe(before);
-  expect((await ask(`Bearer ${TOKEN}`, '10.0.0.8')).statusCode).toBe(200);
+  expect((await ask('Bearer guess', '10.0.0.8')).statusCode).toBe(401);
 });
 
 test('a request without a token is no guess', async () => {
@@ -177,7 +176,7 @@ test('a request without a token is no guess', async () => {
   for (let n = 0; n <= WRONG_TOKENS_PER_MINUTE; n++) {
     expect((await ask(undefined, address)).statusCode).toBe(401);
   }
-  expect((await ask(`Bearer ${TOKEN}`, address)).statusCode).toBe(200);
+  expect((await ask('Bearer the first guess', address)).statusCode).toBe(401);
 });
 
 test('no token, right or wrong, is in an answer or in the log at its most talkative', async () => {
