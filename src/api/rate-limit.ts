@@ -1,5 +1,5 @@
 /** How often one client address may ask, and how often it may be wrong about the token. Counted by each process for itself. */
-import rateLimit from '@fastify/rate-limit';
+import rateLimit, { normalizeIP } from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from './problem.ts';
 
@@ -12,7 +12,7 @@ export type CountWrongToken = (request: FastifyRequest) => Promise<void>;
 
 /** Before the scope's other hooks, so that what is refused costs least. Covers paths that do not exist, too. */
 export async function limitRequests(scope: FastifyInstance, perMinute: number): Promise<CountWrongToken> {
-  await scope.register(rateLimit, { global: false });
+  await scope.register(rateLimit, { global: false, keyGenerator: addressOf });
   const countRequest = scope.createRateLimit({ max: perMinute, timeWindow: MINUTE_MS });
   const countWrong = scope.createRateLimit({ max: WRONG_TOKENS_PER_MINUTE, timeWindow: MINUTE_MS });
   scope.addHook('onRequest', async (request) => {
@@ -28,6 +28,11 @@ export async function limitRequests(scope: FastifyInstance, perMinute: number): 
         counted.ttlInSeconds,
       );
   };
+}
+
+/** The /64 of an IPv6 address. A client that has reset its connection has none, whatever the type says. */
+function addressOf({ ip }: { ip: string | undefined }): string {
+  return ip === undefined ? 'gone' : normalizeIP(ip);
 }
 
 function tooMany(what: string, seconds: number): Problem {
