@@ -1,7 +1,6 @@
 /** The HTTP app: routes and plugins, apart from whoever listens. Tests call `inject()`. */
 import { randomUUID } from 'node:crypto';
 import bearerAuth from '@fastify/bearer-auth';
-import helmet from '@fastify/helmet';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { AskModel } from '../activities/ask-model.ts';
@@ -19,6 +18,7 @@ import { handleError, handleNotFound } from './error-handler.ts';
 import { eventTypeRoutes } from './event-types.ts';
 import { eventRoutes } from './events.ts';
 import { feedbackRoutes } from './feedback.ts';
+import { FIXED_HEADERS } from './fixed-headers.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { openApiRoutes, registerOpenApi } from './openapi.ts';
 import { pendingTaskRoutes } from './pending-tasks.ts';
@@ -92,19 +92,13 @@ export function createApp(deps: ApiDeps): FastifyInstance {
     requestTimeout: REQUEST_TIMEOUT_MS,
     trustProxy: false,
     routerOptions: { maxParamLength: LONGEST_PARAM },
-    frameworkErrors: handleError,
+    frameworkErrors: (error, request, reply) => handleError(error, request, reply.headers(FIXED_HEADERS)),
   });
   acceptJsonOnly(app);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler(handleNotFound);
-  // It speaks plain HTTP inside the cluster (SCOPE.md): a browser must not be sent to https.
-  app.register(helmet, {
-    hsts: false,
-    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
-  });
-  // Answers hold what was published and decided; nothing on the way may keep them.
   app.addHook('onRequest', async (_request, reply) => {
-    reply.header('cache-control', 'no-store');
+    reply.headers(FIXED_HEADERS);
   });
   registerOpenApi(app);
   app.register(async (scope) => {
