@@ -24,6 +24,24 @@ export async function realPathWithin(root: string | null, path: string): Promise
   }
 }
 
+/**
+ * A file of `root`, or of any place where that is null. One that is replaced while it is opened, as by `git pull`, is
+ * looked for and opened once more.
+ */
+export async function readFileWithin(
+  root: string | null,
+  path: string,
+  maxBytes: number,
+): Promise<FileBytes> {
+  const read = await readOnce(root, path, maxBytes);
+  return read === MOVED ? readOnce(root, path, maxBytes) : read;
+}
+
+async function readOnce(root: string | null, path: string, maxBytes: number): Promise<FileBytes> {
+  const real = await realPathWithin(root, path);
+  return real.ok ? readRegularFile(real.path, maxBytes) : real;
+}
+
 /** A real path; a link that has taken the file's place, or a folder's on the way to it, meanwhile is refused. */
 export async function readRegularFile(path: string, maxBytes: number): Promise<FileBytes> {
   try {
@@ -32,7 +50,8 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<F
     await using file = await open(path, flags);
     const stats = await file.stat();
     if (!stats.isFile()) return NOT_A_FILE;
-    if (!(await isStillAt(path, file.fd))) return MOVED;
+    const moved = await movedFrom(path, file.fd);
+    if (moved) return moved;
     if (stats.size > maxBytes) return tooLarge(maxBytes);
     const buffer = Buffer.allocUnsafe(stats.size);
     let length = 0;
@@ -43,7 +62,8 @@ export async function readRegularFile(path: string, maxBytes: number): Promise<F
     }
     return { ok: true, bytes: buffer.subarray(0, length) };
   } catch (error) {
-    return problemOf(error);
+    // A real path has no link: one has taken the file's place.
+    return fileErrorCode(error) === 'ELOOP' ? MOVED : problemOf(error);
   }
 }
 
@@ -58,8 +78,13 @@ const NOT_A_FILE = unreadable('is not a regular file');
 const MOVED = unreadable('was moved while it was opened');
 
 /** O_NOFOLLOW is about the last name alone. Linux tells where the opened file is; elsewhere that is not known. */
-async function isStillAt(path: string, fd: number): Promise<boolean> {
-  return process.platform !== 'linux' || (await readlink(`/proc/self/fd/${fd}`)) === path;
+async function movedFrom(path: string, fd: number): Promise<FileProblem | null> {
+  if (process.platform !== 'linux') return null;
+  try {
+    return (await readlink(`/proc/self/fd/${fd}`)) === path ? null : MOVED;
+  } catch (error) {
+    return unreadable(`cannot be read: /proc does not tell where it is (${fileErrorCode(error)})`);
+  }
 }
 
 function unreadable(detail: string): FileProblem {

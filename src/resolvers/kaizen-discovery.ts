@@ -8,7 +8,7 @@ import type { RunFacts } from '../core/decision.ts';
 import { firesAt } from '../core/fire-times.ts';
 import { quote } from '../core/wording.ts';
 import { concurrently } from './concurrently.ts';
-import { fileErrorCode, readRegularFile, realPathWithin } from './confined-file.ts';
+import { fileErrorCode, readFileWithin, realPathWithin } from './confined-file.ts';
 import { type Roster, type RosterDeps, type RosterParams, readRoster } from './kaizen-roster.ts';
 import {
   type Cadence,
@@ -178,8 +178,7 @@ async function findSchedule(
 ): Promise<Found> {
   const folder = await realPathWithin(root, path);
   if (!folder.ok) return { ...folder, message: `the repository's folder ${folder.detail}` };
-  const file = await realPathWithin(root, join(folder.path, SCHEDULE_FILE));
-  const read = file.ok ? await readRegularFile(file.path, MAX_SCHEDULE_BYTES) : file;
+  const read = await readFileWithin(root, join(folder.path, SCHEDULE_FILE), MAX_SCHEDULE_BYTES);
   if (read.ok) return readSchedule(read.bytes);
   if (await isNoFolder(folder.path)) {
     return { ok: false, code: 'unreadable', message: "the repository's folder is not a folder" };

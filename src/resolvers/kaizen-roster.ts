@@ -5,7 +5,7 @@ import { type StateHubClient, StateHubError } from '../clients/state-hub.ts';
 import { type Fault, type Path, parseDocument, type SourceDocument } from '../core/document.ts';
 import type { Json } from '../core/json.ts';
 import { checkShape, locateProblem } from '../core/shape.ts';
-import { type FileBytes, readRegularFile, realPathWithin } from './confined-file.ts';
+import { readFileWithin } from './confined-file.ts';
 import { NAME, NAME_RULE, tellFaults } from './kaizen-schedule.ts';
 import { ResolverError } from './resolver.ts';
 
@@ -55,8 +55,9 @@ export async function readRoster(
   if (!named) return null;
   const { source, file } = named;
   // The operator's own file may lie anywhere; a path out of a definition or State Hub may not.
-  const path = source === 'KAIZEN_ENGAGEMENT_ROSTER' ? resolve(file) : resolve(root, file);
-  const read = await readNamed(source, path, root);
+  const [confines, path] =
+    source === 'KAIZEN_ENGAGEMENT_ROSTER' ? [null, resolve(file)] : [root, resolve(root, file)];
+  const read = await readFileWithin(confines, path, MAX_ROSTER_BYTES);
   const about = `the roster ${file} (${source})`;
   if (!read.ok) throw new ResolverError('resolver_failed', `${about} ${read.detail}`);
   const parsed = parseDocument(read.bytes, MAX_ROSTER_BYTES, isInEntry);
@@ -127,11 +128,6 @@ async function askStateHub(stateHub: StateHubClient, slug: string): Promise<stri
     const { message, retryable } = error;
     throw new ResolverError('resolver_failed', message, { cause: error, retryable });
   }
-}
-
-async function readNamed(source: RosterSource, path: string, root: string): Promise<FileBytes> {
-  const real = await realPathWithin(source === 'KAIZEN_ENGAGEMENT_ROSTER' ? null : root, path);
-  return real.ok ? readRegularFile(real.path, MAX_ROSTER_BYTES) : real;
 }
 
 function malformed(about: string, message: string): ResolverError {
