@@ -47,7 +47,13 @@ export const SERVICE_PRIVILEGES: Readonly<Record<string, readonly string[]>> = {
   watched_definitions: ALL_ROWS,
 };
 
-/** The role is not there, or could do more whatever it is granted. Nothing was granted when this is thrown. */
+/** All that PostgreSQL 18 knows for a table, and those of them that it knows for a column. */
+const TABLE_VERBS = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN'];
+const COLUMN_VERBS = ['SELECT', 'INSERT', 'UPDATE', 'REFERENCES'];
+/** Of PostgreSQL's own roles, those that only watch. Any other, also of a version to come, is refused. */
+const WATCHING_ROLES = ['pg_monitor', 'pg_read_all_settings', 'pg_read_all_stats', 'pg_stat_scan_tables'];
+
+/** The role is not there, or could do more than it is granted. Nothing was granted when this is thrown. */
 export class ServiceRoleError extends Error {
   readonly code = 'service_role_refused';
 }
@@ -70,18 +76,26 @@ export async function grantServiceRole(pool: Pool, role: string): Promise<void> 
           .map(([table, privileges]) => `GRANT ${privileges.join(', ')} ON ${schema}.${table} TO ${grantee}`),
       ].join(';\n'),
     );
+    await refuseSurplus(client, role);
   });
 }
 
-/** Returns the schema of the tables. */
+/** Returns the schema of the tables. What a role may become with SET ROLE counts as if it were that. */
 async function refuseUnfit(client: Queryable, role: string): Promise<string> {
   const { rows } = await client.query(
-    `SELECT current_schema() AS schema, rolsuper OR rolcreaterole AS is_administrator,
-            pg_has_role(oid, current_user, 'MEMBER') AS is_owner,
-            EXISTS (SELECT 1 FROM pg_namespace n, aclexplode(n.nspacl) a
-                     WHERE n.nspname = current_schema() AND a.grantee = 0 AND a.privilege_type = 'CREATE') AS all_create
-       FROM pg_roles WHERE rolname = $1`,
-    [role],
+    `SELECT n.nspname AS schema,
+            EXISTS (SELECT FROM pg_roles g WHERE pg_has_role(r.oid, g.oid, 'MEMBER')
+                       AND (g.rolsuper OR g.rolcreaterole OR g.rolreplication)) AS is_administrator,
+            pg_has_role(r.oid, n.nspowner, 'MEMBER')
+              OR EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+                            AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS is_owner,
+            ARRAY(SELECT g.rolname::text FROM pg_roles g
+                   WHERE starts_with(g.rolname, 'pg_') AND g.rolname <> ALL ($2::text[])
+                     AND pg_has_role(r.oid, g.oid, 'MEMBER') ORDER BY 1) AS predefined,
+            EXISTS (SELECT FROM aclexplode(n.nspacl) a
+                     WHERE a.grantee = 0 AND a.privilege_type = 'CREATE') AS all_create
+       FROM pg_roles r, pg_namespace n WHERE r.rolname = $1 AND n.nspname = current_schema()`,
+    [role, WATCHING_ROLES],
   );
   const [found] = rows;
   if (!found) throw new ServiceRoleError(`there is no role ${role}; make it first: CREATE ROLE … LOGIN`);
@@ -89,9 +103,43 @@ async function refuseUnfit(client: Queryable, role: string): Promise<string> {
     throw new ServiceRoleError(`${role} administers the server, whatever it is granted; use another role`);
   if (found.is_owner)
     throw new ServiceRoleError(`${role} is, or may become, the owner of the tables; use another role`);
+  if (found.predefined.length > 0)
+    throw new ServiceRoleError(
+      `${role} is a member of ${found.predefined.join(', ')}; revoke that, or use another role`,
+    );
   if (found.all_create)
     throw new ServiceRoleError(
       `every role may make tables in the schema ${found.schema}; first: REVOKE CREATE ON SCHEMA ${found.schema} FROM PUBLIC`,
     );
   return found.schema;
+}
+
+/** REVOKE takes away what was granted to the role itself; what it has from a group or from PUBLIC stays. */
+async function refuseSurplus(client: Queryable, role: string): Promise<void> {
+  const { rows } = await client.query(
+    `WITH reachable AS (SELECT oid FROM pg_roles WHERE pg_has_role($1, oid, 'MEMBER')),
+          tables AS (SELECT oid, relname::text AS name FROM pg_class
+                      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p'))
+     SELECT t.name AS on, verb, NULL AS column FROM tables t, reachable g, unnest($2::text[]) AS verb
+      WHERE has_table_privilege(g.oid, t.oid, verb)
+     UNION
+     SELECT t.name, verb, a.attname::text
+       FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped,
+            reachable g, unnest($3::text[]) AS verb
+      WHERE has_column_privilege(g.oid, t.oid, a.attnum, verb) AND NOT has_table_privilege(g.oid, t.oid, verb)
+     UNION
+     SELECT 'the schema', 'CREATE', NULL FROM reachable g
+      WHERE has_schema_privilege(g.oid, current_schema()::regnamespace, 'CREATE')
+     ORDER BY 1, 2, 3`,
+    [role, TABLE_VERBS, COLUMN_VERBS],
+  );
+  const surplus = rows.filter(({ on, verb, column }) => {
+    const declared = SERVICE_PRIVILEGES[on] ?? [];
+    return !declared.includes(verb) && !declared.includes(`${verb} (${column})`);
+  });
+  if (surplus.length === 0) return;
+  const told = surplus.map(({ on, verb, column }) => `${column ? `${verb} (${column})` : verb} on ${on}`);
+  throw new ServiceRoleError(
+    `${role} could do more than the service needs, from a group or as every role: ${told.join(', ')}; revoke that first`,
+  );
 }

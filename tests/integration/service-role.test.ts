@@ -38,8 +38,8 @@ const DECLARED = Object.fromEntries(
   Object.entries(SERVICE_PRIVILEGES).map(([table, privileges]) => [table, privileges.toSorted()]),
 );
 
-async function createRole(options = ''): Promise<string> {
-  const role = `role_${randomUUID().replaceAll('-', '')}`;
+async function createRole(options = '', prefix = 'role_'): Promise<string> {
+  const role = `${prefix}${randomUUID().replaceAll('-', '')}`;
   await database.pool.query(`CREATE ROLE ${role} ${options}`);
   onTestFinished(async () => {
     await database.pool.query(`DROP OWNED BY ${role}`);
@@ -117,6 +117,78 @@ test('granting again takes away what the role had besides, and two at once are s
   expect(rows).toEqual([{ creates: false }]);
 });
 
+test.each([
+  ['a group that it inherits', 'events', 'TRUNCATE', ''],
+  ['a group that it may only become', 'schema_migrations', 'INSERT', 'WITH INHERIT FALSE, SET TRUE'],
+  ['a group, for a column', 'run_reviews', 'UPDATE (verdict)', ''],
+])(
+  'what it has from %s is more than declared: it is told, and nothing was granted',
+  async (_from, table, privilege, how) => {
+    const role = await createRole();
+    const group = await createRole();
+    await database.pool.query(`GRANT ${privilege} ON ${table} TO ${group}`);
+    await database.pool.query(`GRANT ${group} TO ${role} ${how}`);
+    await expect(grantServiceRole(database.pool, role)).rejects.toMatchObject({
+      code: 'service_role_refused',
+      message: expect.stringContaining(`as every role: ${privilege} on ${table}; revoke`),
+    });
+    await database.pool.query(`REVOKE ${group} FROM ${role}`);
+    expect((await privilegesOf(role)).events).toEqual([]);
+  },
+);
+
+test.each([
+  ['events', 'TRIGGER'],
+  ['task_instances', 'SELECT'],
+  ['event_ids', 'UPDATE (content_hash)'],
+])('what every role may do is more than declared, too: on %s %s', async (table, privilege) => {
+  const role = await createRole();
+  await database.pool.query(`GRANT ${privilege} ON ${table} TO PUBLIC`);
+  try {
+    await expect(grantServiceRole(database.pool, role)).rejects.toThrow(`${privilege} on ${table}; revoke`);
+  } finally {
+    await database.pool.query(`REVOKE ${privilege} ON ${table} FROM PUBLIC`);
+  }
+});
+
+test('a group that may do no more than is declared, or only watches, harms nothing', async () => {
+  const group = await createRole('BYPASSRLS', 'pgx');
+  await database.pool.query(`GRANT SELECT, UPDATE (status) ON task_spawn_log TO ${group}`);
+  const role = await createRole(`BYPASSRLS IN ROLE ${group}, pg_monitor`);
+  await grantServiceRole(database.pool, role);
+  expect(await privilegesOf(role)).toEqual(DECLARED);
+});
+
+test('a role that may make tables through a group is refused', async () => {
+  const group = await createRole();
+  await database.pool.query(`GRANT CREATE ON SCHEMA public TO ${group}`);
+  await expect(grantServiceRole(database.pool, await createRole(`IN ROLE ${group}`))).rejects.toThrow(
+    'CREATE on the schema; revoke',
+  );
+});
+
+test.each([
+  'pg_write_all_data',
+  'pg_read_all_data',
+  'pg_maintain',
+  'pg_execute_server_program',
+  'pg_signal_backend',
+])('a member of %s is refused', async (predefined) => {
+  const role = await createRole(`IN ROLE ${predefined}`);
+  await expect(grantServiceRole(database.pool, role)).rejects.toThrow(`is a member of ${predefined}; revoke`);
+});
+
+test('who owns a single table is refused, whoever grants', async () => {
+  const role = await createRole();
+  const { rows } = await database.pool.query('SELECT current_user AS owner');
+  await database.pool.query(`ALTER TABLE events OWNER TO ${role}`);
+  try {
+    await expect(grantServiceRole(database.pool, role)).rejects.toThrow('the owner of the tables');
+  } finally {
+    await database.pool.query(`ALTER TABLE events OWNER TO ${rows[0].owner}`);
+  }
+});
+
 test('a role that is not there, an administrator, and one that is or may become the owner are refused', async () => {
   const { rows } = await database.pool.query('SELECT current_user AS owner');
   const { owner } = rows[0];
@@ -125,6 +197,8 @@ test('a role that is not there, an administrator, and one that is or may become 
   await refused('nobody"; DROP TABLE events; --');
   await refused(await createRole('SUPERUSER'));
   await refused(await createRole('CREATEROLE'));
+  await refused(await createRole('REPLICATION'));
+  await refused(await createRole(`IN ROLE ${await createRole('CREATEROLE')}`));
   await refused(owner);
   await refused(await createRole(`IN ROLE ${owner}`));
 });
