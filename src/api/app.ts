@@ -18,7 +18,6 @@ import { handleError, handleNotFound } from './error-handler.ts';
 import { eventTypeRoutes } from './event-types.ts';
 import { eventRoutes } from './events.ts';
 import { feedbackRoutes } from './feedback.ts';
-import { FIXED_HEADERS } from './fixed-headers.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { openApiRoutes, registerOpenApi } from './openapi.ts';
 import { pendingTaskRoutes } from './pending-tasks.ts';
@@ -28,6 +27,7 @@ import { quarantineRoutes } from './quarantine.ts';
 import { type CountWrongToken, limitRequests } from './rate-limit.ts';
 import { reviewRoutes } from './reviews.ts';
 import { runRoutes } from './runs.ts';
+import { setSecurityHeaders } from './security-headers.ts';
 import { taskRoutes } from './tasks.ts';
 import { tickRoutes } from './ticks.ts';
 import { type TrustRoutesDeps, trustRoutes } from './trust.ts';
@@ -92,14 +92,15 @@ export function createApp(deps: ApiDeps): FastifyInstance {
     requestTimeout: REQUEST_TIMEOUT_MS,
     trustProxy: false,
     routerOptions: { maxParamLength: LONGEST_PARAM },
-    frameworkErrors: (error, request, reply) => handleError(error, request, reply.headers(FIXED_HEADERS)),
+    frameworkErrors(error, request, reply) {
+      setSecurityHeaders(request, reply);
+      handleError(error, request, reply);
+    },
   });
   acceptJsonOnly(app);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler(handleNotFound);
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.headers(FIXED_HEADERS);
-  });
+  app.addHook('onRequest', async (request, reply) => setSecurityHeaders(request, reply));
   registerOpenApi(app);
   app.register(async (scope) => {
     useZod(scope);
