@@ -109,13 +109,23 @@ export async function listEvents(
   );
 }
 
-/** Where the index by source is used, which has the types before the time. */
+/** With more, the scans would cost more than they save. */
+const MOST_TYPES_SCANNED = 32;
+
+/** Where the index by source is used, which has the types before the time; undefined also where a source has too many. */
 async function typesOfSource(
   db: Queryable,
   { id, source, type }: EventFilter,
 ): Promise<string[] | undefined> {
   if (source === undefined || id !== undefined || type !== undefined) return undefined;
-  return listDistinct(db, { table: 'events', column: 'type', of: 'source', equals: source });
+  const types = await listDistinct(db, {
+    table: 'events',
+    column: 'type',
+    of: 'source',
+    equals: source,
+    limit: MOST_TYPES_SCANNED + 1,
+  });
+  return types.length > MOST_TYPES_SCANNED ? undefined : types;
 }
 
 export type EventDetail = EventItem & { envelope: Envelope };

@@ -10,6 +10,7 @@ import {
   type TestApi,
 } from '../setup/api.ts';
 import { metricsEvent } from '../setup/event-path.ts';
+import { explainStatements } from '../setup/explained.ts';
 
 const TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
@@ -139,4 +140,44 @@ test('events of one batch come newest first, and in pages each exactly once even
   const pages = await pagesOf(api, '/api/v1/events?fate=accepted&limit=5');
   expect(pages.map((page) => page.length)).toEqual([5, 5, 5, 5, 3]);
   expect(new Set(pages.flat().map(({ id }) => id)).size).toBe(23);
+});
+
+test('a source of more types than are scanned one by one is listed whole and in order, by no longer a statement', async () => {
+  // Two sources that differ in the number of their types alone.
+  const count = 400;
+  await api.pool.query(
+    `INSERT INTO events (event_uid, fate, id, source, type, time, received_at, subject, stream_seq, envelope)
+     SELECT md5(source || n)::uuid, CASE WHEN n % 7 = 0 THEN 'unmatched' ELSE 'accepted' END, n, source,
+            't.n' || n % types, now(), now() - (n * 37 % 101) * interval '1 second', 's', n, '{}'
+       FROM generate_series(1, $1::integer) AS n, (VALUES ('few', 32), ('many', 40)) AS of (source, types)`,
+    [count],
+  );
+  const explained = explainStatements(api.servicePool);
+  const scans: Record<string, number> = {};
+  for (const source of ['few', 'many']) {
+    for (const fate of ['', 'accepted', 'unmatched']) {
+      const filter = `source=${source}${fate && `&fate=${fate}`}`;
+      const listed = (await pagesOf(api, `/api/v1/events?${filter}&limit=60`)).flat();
+      const { rows } = await api.pool.query(
+        `SELECT event_uid FROM events WHERE source = $1 AND ($2 = '' OR fate = $2)
+          ORDER BY received_at DESC, event_uid DESC`,
+        [source, fate],
+      );
+      expect(
+        listed.map(({ event_uid }) => ({ event_uid })),
+        filter,
+      ).toEqual(rows);
+      const statements = explained.take().map(({ statement }) => statement.split('FETCH FIRST').length - 1);
+      scans[filter] = Math.max(...statements);
+    }
+  }
+  // One for each type and fate, and what puts them together; above 32 types, for each fate.
+  expect(scans).toEqual({
+    'source=few': 65,
+    'source=few&fate=accepted': 33,
+    'source=few&fate=unmatched': 33,
+    'source=many': 3,
+    'source=many&fate=accepted': 1,
+    'source=many&fate=unmatched': 1,
+  });
 });
