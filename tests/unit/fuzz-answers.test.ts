@@ -129,7 +129,7 @@ async function assertAnswers(
 }
 
 test('State Hub: what it answers is a value that can be stored, or a StateHubError', async () => {
-  const hub = createStateHubClient({ url: server.url, token: 'hub-secret-token', timeoutMs: 5_000 });
+  const hub = createStateHubClient({ url: server.url, token: 'hub-secret-token', timeoutMs: 60_000 });
   const progress = { event_type: 't', summary: 's', detail: {}, author: 'a', idempotency_key: 'k' };
   const asked = (question: () => Promise<object | null>) => async () => {
     try {
@@ -151,7 +151,7 @@ test('State Hub: what it answers is a value that can be stored, or a StateHubErr
 });
 
 test('llm-connect: what it answers is a text that can be stored, or one of the two faults', async () => {
-  const client = createLlmConnectClient({ url: server.url, timeoutMs: 5_000, model: 'm' });
+  const client = createLlmConnectClient({ url: server.url, timeoutMs: 60_000, model: 'm' });
   const request = {
     messages: [{ role: 'user' as const, content: 'Go.' }],
     schema: { name: 's', schema: { type: 'object' } },
@@ -167,7 +167,7 @@ test('llm-connect: what it answers is a text that can be stored, or one of the t
 });
 
 test('issue-core: what it answers is a reference that can be stored, or one of the two faults', async () => {
-  const client = createIssueCoreClient({ url: server.url, token: 'issue-secret-token', timeoutMs: 5_000 });
+  const client = createIssueCoreClient({ url: server.url, token: 'issue-secret-token', timeoutMs: 60_000 });
   const asked = (question: () => Promise<{ kind: string }>) => async () => {
     const found = await question();
     expect(['answered', 'refused', 'unreadable']).toContain(found.kind);

@@ -13,7 +13,7 @@ interface Hub extends AsyncDisposable {
   asked: string[];
 }
 
-async function stateHub(answer: RequestListener, timeoutMs?: number): Promise<Hub> {
+async function stateHub(answer: RequestListener, timeoutMs = 60_000): Promise<Hub> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url} ${request.headers.authorization ?? ''}`.trim());
@@ -23,7 +23,7 @@ async function stateHub(answer: RequestListener, timeoutMs?: number): Promise<Hu
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   return {
-    client: createStateHubClient({ url, token: 'hub-secret', ...(timeoutMs ? { timeoutMs } : {}) }),
+    client: createStateHubClient({ url, token: 'hub-secret', timeoutMs }),
     url,
     asked,
     async [Symbol.asyncDispose]() {

@@ -8,7 +8,7 @@ import { type Answering, answering, startHttpServer } from './http-server.ts';
 const schema = { name: 'triage', schema: { type: 'object' } };
 const REQUEST: CompletionRequest = { messages: [{ role: 'user', content: 'Go.' }], schema };
 
-async function ask(answer: Answering, request: Partial<CompletionRequest> = {}, timeoutMs = 5000) {
+async function ask(answer: Answering, request: Partial<CompletionRequest> = {}, timeoutMs = 60_000) {
   await using server = await startHttpServer(answer);
   const client = createLlmConnectClient({ url: server.url, timeoutMs, model: 'm-1' });
   return { completion: await client.complete({ ...REQUEST, ...request }), asked: server.asked };
@@ -42,7 +42,7 @@ describe('the request', () => {
   test('what is not set is not sent, a user in the URL neither', async () => {
     await using server = await startHttpServer(answering(401, ''));
     const url = `${server.url.replace('//', '//operator:pass-word@')}/gateway/`;
-    const client = createLlmConnectClient({ url, timeoutMs: 5000, model: undefined });
+    const client = createLlmConnectClient({ url, timeoutMs: 60_000, model: undefined });
     const completion = await client.complete(REQUEST);
     expect(server.asked[0]?.url).toBe('/gateway/v1/chat/completions');
     expect(Object.keys(JSON.parse(server.asked[0]?.body ?? ''))).toEqual(['messages', 'response_format']);
@@ -187,7 +187,7 @@ describe('no answer', () => {
 
   test('a URL that ends in /v1 is told of', async () => {
     await using server = await startHttpServer(answering(404, ''));
-    const client = createLlmConnectClient({ url: `${server.url}/v1`, timeoutMs: 5000, model: undefined });
+    const client = createLlmConnectClient({ url: `${server.url}/v1`, timeoutMs: 60_000, model: undefined });
     expect(await client.complete(REQUEST)).toHaveProperty(
       'message',
       expect.stringContaining('without the `/v1`'),
@@ -195,16 +195,16 @@ describe('no answer', () => {
   });
 
   test('silence ends with the time-out, also in the middle of an answer', async () => {
-    const silent = await ask(() => undefined, {}, 50);
+    const silent = await ask(() => undefined, {}, 2_000);
     expect(silent.completion).toMatchObject({
       kind: 'unreadable',
       status: null,
       retryable: true,
       may_have_worked: true,
-      message: 'llm-connect: no answer within 0.05 s',
+      message: 'llm-connect: no answer within 2 s',
     });
-    const halfway = await ask((_asked, response) => response.writeHead(200).write('{"choices":'), {}, 200);
-    expect(halfway.completion).toMatchObject({ status: 200, message: 'llm-connect: no answer within 0.2 s' });
+    const halfway = await ask((_asked, response) => response.writeHead(200).write('{"choices":'), {}, 2_000);
+    expect(halfway.completion).toMatchObject({ status: 200, message: 'llm-connect: no answer within 2 s' });
   });
 
   test('the asker may give up', async () => {
@@ -232,7 +232,7 @@ describe('no answer', () => {
     const port = typeof address === 'object' ? address?.port : 0;
     const client = createLlmConnectClient({
       url: `http://127.0.0.1:${port}`,
-      timeoutMs: 5000,
+      timeoutMs: 60_000,
       model: undefined,
     });
     expect(await client.complete(REQUEST)).toMatchObject({
@@ -273,7 +273,7 @@ describe('no answer', () => {
   });
 
   test('an address that is none does not throw', async () => {
-    const client = createLlmConnectClient({ url: 'nonsense', timeoutMs: 5000, model: undefined });
+    const client = createLlmConnectClient({ url: 'nonsense', timeoutMs: 60_000, model: undefined });
     expect(await client.complete(REQUEST)).toMatchObject({
       kind: 'unreadable',
       may_have_worked: false,

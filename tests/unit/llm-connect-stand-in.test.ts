@@ -21,7 +21,7 @@ interface Asking {
   timeoutMs?: number;
 }
 
-function ask(schema: JsonObject, { content = 'Go.', max_tokens, timeoutMs = 5000 }: Asking = {}) {
+function ask(schema: JsonObject, { content = 'Go.', max_tokens, timeoutMs = 60_000 }: Asking = {}) {
   const client = createLlmConnectClient({ url: standIn.url, timeoutMs, model: 'any' });
   return client.complete({
     messages: [{ role: 'user', content }],
@@ -191,7 +191,7 @@ describe('faults', () => {
     ['hang', { kind: 'unreadable', status: null }],
   ])('%s', async (fault, expected) => {
     await http('PUT', '/stand-in/faults', { faults: [fault], slow_ms: 20 });
-    const timeoutMs = fault === 'hang' ? 100 : 5000;
+    const timeoutMs = fault === 'hang' ? 2_000 : 60_000;
     expect(await ask(SCHEMA, { timeoutMs })).toMatchObject(expected);
     expect(standIn.requests()).toMatchObject([{ fault }]);
     standIn.setFaults({ faults: [] });

@@ -16,6 +16,7 @@ import { createResolvers } from '../../src/resolvers/registry.ts';
 import { createOpsInventory } from '../../src/service/ops-inventory.ts';
 import type { AppliedSchedule } from '../../src/store/inventory.ts';
 import { createPool } from '../../src/store/pool.ts';
+import { until } from '../setup/until.ts';
 import { definitionFolder } from './definition-folder.ts';
 import { answering, startHttpServer } from './http-server.ts';
 
@@ -155,6 +156,13 @@ describe('asking the dependencies', () => {
     return createOpsInventory(config, { pool, roles, parts }).probes[name]();
   }
 
+  /** Asks again where the few seconds that each is given were too few for a busy machine. */
+  const unlessLate = (look: () => Promise<Sighting>) =>
+    until('an answer in time', async () => {
+      const seen = await look();
+      return seen.message.includes('no answer within') ? null : seen;
+    });
+
   const systems = [
     ['state-hub', 'STATE_HUB_URL', { items: [], next_cursor: null }, /^\/progress\?event_type=/],
     ['issue-core', 'ISSUE_CORE_URL', { items: [] }, /^\/api\/v1\/tasks\?dedupe_key=.*&state=open$/],
@@ -163,21 +171,29 @@ describe('asking the dependencies', () => {
 
   test.each(systems)('%s is asked one question that changes nothing', async (name, setting, answer, url) => {
     await using server = await startHttpServer(answering(200, answer));
-    expect(await see(name, { [setting]: server.url })).toEqual({
+    let looks = 0;
+    const look = () => {
+      looks += 1;
+      return see(name, { [setting]: server.url });
+    };
+    expect(await unlessLate(look)).toEqual({
       configured: true,
       ok: true,
       version: null,
       message: 'it answers',
       latency_ms: expect.any(Number),
     });
-    expect(server.asked).toMatchObject([{ method: 'GET', url: expect.stringMatching(url), body: '' }]);
+    expect(server.asked.length).toBeLessThanOrEqual(looks);
+    for (const asked of server.asked)
+      expect(asked).toMatchObject({ method: 'GET', url: expect.stringMatching(url), body: '' });
   });
 
   test.each(systems)(
     '%s that refuses is not well, and its answer gives no token away',
     async (name, setting) => {
       await using server = await startHttpServer(answering(401, `no such token: ${TOKEN}`));
-      const seen = await see(name, { [setting]: server.url.replace('//', `//ops:${TOKEN}@`) });
+      const url = server.url.replace('//', `//ops:${TOKEN}@`);
+      const seen = await unlessLate(() => see(name, { [setting]: url }));
       expect(seen).toMatchObject({ configured: true, ok: false, latency_ms: null });
       expect(seen.message).toContain('401');
       expect(JSON.stringify(seen)).not.toContain(TOKEN);
@@ -187,7 +203,7 @@ describe('asking the dependencies', () => {
   test.each(systems)('%s where nobody listens is not well', async (name, setting) => {
     const server = await startHttpServer(() => undefined);
     await server[Symbol.asyncDispose]();
-    const seen = await see(name, { [setting]: server.url });
+    const seen = await unlessLate(() => see(name, { [setting]: server.url }));
     expect(seen).toMatchObject({ configured: true, ok: false, message: expect.stringContaining(setting) });
   });
 
@@ -197,7 +213,7 @@ describe('asking the dependencies', () => {
 
   test('an llm-connect that lists no models answers all the same', async () => {
     await using server = await startHttpServer(answering(404, 'not found'));
-    expect(await see('llm-connect', { LLM_CONNECT_URL: server.url })).toMatchObject({
+    expect(await unlessLate(() => see('llm-connect', { LLM_CONNECT_URL: server.url }))).toMatchObject({
       ok: true,
       message: 'it answers, but lists no models',
     });

@@ -13,7 +13,7 @@ const identity = { run_id, definition_id, definition_hash, scheduled_for, workfl
 async function hubWithSink() {
   const standIn = await startStateHubStandIn({ engagements: {} });
   const sink = createStateHubProgress({
-    stateHub: createStateHubClient({ url: standIn.url, token: undefined }),
+    stateHub: createStateHubClient({ url: standIn.url, token: undefined, timeoutMs: 60_000 }),
   });
   const file = (report: JsonObject, more: Partial<FileReport> = {}) =>
     sink.file({
@@ -106,7 +106,7 @@ test('without State Hub it fails for good and says what to set', async () => {
 
 test.each([true, false])('whatever State Hub says (retryable: %s), it is asked again', async (retryable) => {
   await using hub = await hubWithSink();
-  const client = createStateHubClient({ url: hub.standIn.url, token: undefined });
+  const client = createStateHubClient({ url: hub.standIn.url, token: undefined, timeoutMs: 60_000 });
   const fault = new StateHubError('State Hub, POST /progress: no', { status: 401, retryable });
   const stateHub: StateHubClient = { ...client, postProgress: () => Promise.reject(fault) };
   const filing = createStateHubProgress({ stateHub }).file({

@@ -47,7 +47,7 @@ afterEach(async () => {
 
 describe.each<[Sink['type'], () => Sink]>([
   ['null', createNullSink],
-  ['issue-core', () => createIssueCoreRestSink({ url: server.url, token: TOKEN, timeoutMs: 5000 })],
+  ['issue-core', () => createIssueCoreRestSink({ url: server.url, token: TOKEN, timeoutMs: 60_000 })],
 ])('the %s sink', (type, createSink) => {
   test('tells its type, and what becomes of a spec', async () => {
     const sink = createSink();

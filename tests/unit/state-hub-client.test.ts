@@ -8,10 +8,9 @@ interface Hub extends HttpServer {
   client: StateHubClient;
 }
 
-async function hubWith(answer: Answering, timeoutMs?: number): Promise<Hub> {
+async function hubWith(answer: Answering, timeoutMs = 60_000): Promise<Hub> {
   const server = await startHttpServer(answer);
-  const options = { url: server.url, token: TOKEN, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-  return { ...server, client: createStateHubClient(options) };
+  return { ...server, client: createStateHubClient({ url: server.url, token: TOKEN, timeoutMs }) };
 }
 
 /** The pages by cursor; the first has the cursor ''. */

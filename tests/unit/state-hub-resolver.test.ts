@@ -35,7 +35,7 @@ async function snapshotOf(tasks: Json[], workstreams: Json[] = []): Promise<Snap
       response,
     );
   await using hub = await startHttpServer(answer);
-  return await snapshot(createStateHubClient({ url: hub.url, token: undefined }));
+  return await snapshot(createStateHubClient({ url: hub.url, token: undefined, timeoutMs: 60_000 }));
 }
 
 const estimated = (id: string, more: JsonObject = {}): JsonObject => ({
@@ -49,7 +49,7 @@ const estimated = (id: string, more: JsonObject = {}): JsonObject => ({
 
 describe('with the stand-in', () => {
   let standIn: StateHubStandIn;
-  const ask = () => snapshot(createStateHubClient({ url: standIn.url, token: undefined }));
+  const ask = () => snapshot(createStateHubClient({ url: standIn.url, token: undefined, timeoutMs: 60_000 }));
   beforeAll(async () => {
     standIn = await startStateHubStandIn({ engagements: {}, today: new Date('2026-11-20T00:00:00Z') });
   });

@@ -28,10 +28,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function start(stateFile?: string, timeoutMs?: number): Promise<void> {
+async function start(stateFile?: string, timeoutMs = 60_000): Promise<void> {
   await standIn?.close();
   standIn = await startStateHubStandIn({ engagements, today, ...(stateFile ? { stateFile } : {}) });
-  client = createStateHubClient({ url: standIn.url, token: 'any', ...(timeoutMs ? { timeoutMs } : {}) });
+  client = createStateHubClient({ url: standIn.url, token: 'any', timeoutMs });
 }
 
 async function request(method: string, path: string, body?: unknown) {
