@@ -5,6 +5,9 @@ import { delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from './until.ts';
 
+/** For a whole start: it ends a test that would never pass, however slow the machine is. */
+export const START_BOUND_MS = 280_000;
+
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 export interface ServiceProcess extends AsyncDisposable {
@@ -49,18 +52,21 @@ export async function spawnService({
   child.stderr.on('data', (chunk) => {
     log += chunk;
   });
-  const url = await until('the service listens', async () => {
-    if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}:\n${log}`);
-    return /"url":"(http:[^"]+)"/.exec(log)?.[1];
-  });
+  const start = { boundMs: START_BOUND_MS, context: () => log };
+  const url = await until(
+    'the service listens',
+    async () => {
+      if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}:\n${log}`);
+      return /"url":"(http:[^"]+)"/.exec(log)?.[1];
+    },
+    start,
+  );
   return {
     url,
     pid: child.pid ?? 0,
     log: () => log,
     ready: async () => {
-      await until('the service is ready', async () => (await fetch(`${url}/readyz`)).ok, {
-        context: () => log,
-      });
+      await until('the service is ready', async () => (await fetch(`${url}/readyz`)).ok, start);
     },
     kill: () => end(child, ended, 'SIGKILL').then(() => undefined),
     stop: () => end(child, ended, 'SIGTERM'),
