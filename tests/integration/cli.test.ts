@@ -5,7 +5,7 @@ import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { bytesOf, createTestApi, manualDefinition, reviewDefinition, type TestApi } from '../setup/api.ts';
 import { type CapturedSurroundings, captureCli } from '../setup/captured-cli.ts';
-import { metricsEvent } from '../setup/event-path.ts';
+import { metricsEvent, NATS_ANSWER_MS } from '../setup/event-path.ts';
 
 /** Two rules that hold, where one task is allowed. */
 const TOO_MANY_TASKS = {
@@ -325,7 +325,8 @@ describe('publish', () => {
   beforeAll(async () => {
     const connection = await connect({ servers: nats_url });
     // Not `activity.>`: other tests' streams of this server have it.
-    await (await jetstreamManager(connection)).streams.add({ name, subjects: [`${name}.>`] });
+    const manager = await jetstreamManager(connection, { timeout: NATS_ANSWER_MS });
+    await manager.streams.add({ name, subjects: [`${name}.>`] });
     await connection.close();
   });
 

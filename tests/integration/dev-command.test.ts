@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { metricsEvent, SUBJECT } from '../setup/event-path.ts';
+import { metricsEvent, NATS_ANSWER_MS, SUBJECT } from '../setup/event-path.ts';
+import { START_BOUND_MS } from '../setup/service-process.ts';
 import { until } from '../setup/until.ts';
 
 interface DevFile {
@@ -80,14 +81,14 @@ async function startDev(): Promise<{ dev: ReturnType<typeof run>; file: DevFile 
         () => null,
       );
     },
-    { context: dev.output },
+    { boundMs: START_BOUND_MS, context: dev.output },
   );
   return { dev, file };
 }
 
 async function publishLow(file: DevFile, id: string): Promise<void> {
   const nats = await connect({ servers: file.nats_url });
-  await jetstream(nats).publish(SUBJECT, JSON.stringify(metricsEvent(id)));
+  await jetstream(nats, { timeout: NATS_ANSWER_MS }).publish(SUBJECT, JSON.stringify(metricsEvent(id)));
   await nats.close();
 }
 

@@ -1,6 +1,6 @@
 /** A server that is away, at the start or while events arrive, delays: nothing is lost, nothing doubled. */
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
-import { createEventPath, type EventPath, metricsEvent } from '../setup/event-path.ts';
+import { createEventPath, type EventPath, metricsEvent, NATS_ANSWER_MS } from '../setup/event-path.ts';
 import { type ServiceProcess, spawnService } from '../setup/service-process.ts';
 import { until } from '../setup/until.ts';
 
@@ -19,11 +19,14 @@ afterEach(async () => {
 });
 
 async function publishUntilTaken(id: string): Promise<void> {
-  await until(`${id} is published`, () =>
-    path.publish(metricsEvent(id)).then(
-      () => true,
-      () => false,
-    ),
+  await until(
+    `${id} is published`,
+    () =>
+      path.publish(metricsEvent(id)).then(
+        () => true,
+        () => false,
+      ),
+    { boundMs: 4 * NATS_ANSWER_MS },
   );
 }
 
@@ -76,7 +79,7 @@ test('a consumer that somebody deletes is made anew, and a deleted stream too', 
   service = await spawnService(path);
   await service.ready();
   const { jetstreamManager } = await import('@nats-io/jetstream');
-  const manager = await jetstreamManager(path.nats);
+  const manager = await jetstreamManager(path.nats, { timeout: NATS_ANSWER_MS });
   await publishUntilTaken('before');
   await expectExactCounts(1);
   await manager.consumers.delete(path.stream, path.consumer);

@@ -4,7 +4,7 @@ import { nanos } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { ensureConsumer, ensureStream } from '../../src/bridge/stream.ts';
-import { createEventPath, type EventPath } from '../setup/event-path.ts';
+import { createEventPath, type EventPath, NATS_ANSWER_MS } from '../setup/event-path.ts';
 
 let path: EventPath;
 let stream: string;
@@ -19,7 +19,7 @@ const logger = pino(
 
 beforeAll(async () => {
   path = await createEventPath(inject('servers'));
-  manager = await jetstreamManager(path.nats);
+  manager = await jetstreamManager(path.nats, { timeout: NATS_ANSWER_MS });
   stream = path.stream;
   await manager.streams.add({ name: STAYS, subjects: ['stays'] });
 });

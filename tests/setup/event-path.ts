@@ -29,6 +29,9 @@ export interface EventPath extends AsyncDisposable {
   count(table: string, where?: string): Promise<number>;
 }
 
+/** Of NATS, which waits for the disk: only ends what would never be answered. */
+export const NATS_ANSWER_MS = 60_000;
+
 export const SUBJECT = 'activity.kaizen.metrics.recorded';
 
 export function metricsEvent(id: string, successRate = 0.5, rest: Record<string, unknown> = {}) {
@@ -66,7 +69,7 @@ export async function createEventPath(
   await applyFolder(database.pool, definitions);
   const taskQueue = `test-${randomUUID().slice(0, 8)}`;
   const nats = await connect({ servers: own.nats_url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
-  const manager = await jetstreamManager(nats);
+  const manager = await jetstreamManager(nats, { timeout: NATS_ANSWER_MS });
   const stream = 'ACTIVITY';
   return {
     pool: database.pool,
@@ -83,7 +86,7 @@ export async function createEventPath(
     },
     async publish(body, subject = SUBJECT) {
       const payload = body instanceof Uint8Array || typeof body === 'string' ? body : JSON.stringify(body);
-      return (await jetstream(nats).publish(subject, payload)).seq;
+      return (await jetstream(nats, { timeout: NATS_ANSWER_MS }).publish(subject, payload)).seq;
     },
     async drained() {
       await until(

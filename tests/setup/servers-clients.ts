@@ -9,6 +9,7 @@ import pg from 'pg';
 import { expect, onTestFinished } from 'vitest';
 import { identify } from '../../src/dev/servers/process-identity.ts';
 import type { Addresses, Processes, StartServersOptions } from '../../src/dev/servers.ts';
+import { NATS_ANSWER_MS } from './event-path.ts';
 
 export interface Owner {
   process: ChildProcess;
@@ -49,7 +50,7 @@ export async function withStreams<T>(
 ): Promise<T> {
   const connection = await connect({ servers: url });
   try {
-    return await work(await jetstreamManager(connection));
+    return await work(await jetstreamManager(connection, { timeout: NATS_ANSWER_MS }));
   } finally {
     await connection.close();
   }

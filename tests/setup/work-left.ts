@@ -2,6 +2,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from '../../src/store/pool.ts';
+import { NATS_ANSWER_MS } from './event-path.ts';
 
 export interface Places {
   pool: Pool;
@@ -10,7 +11,9 @@ export interface Places {
 
 /** `cut`: of what came before, RFC 3339. A schedule goes on making work. */
 export async function workLeft({ pool, nats }: Places, cut: string): Promise<string[]> {
-  const { state } = await (await jetstreamManager(nats)).streams.info('ACTIVITY');
+  const { state } = await (await jetstreamManager(nats, { timeout: NATS_ANSWER_MS })).streams.info(
+    'ACTIVITY',
+  );
   const { rows } = await pool.query(
     `SELECT (SELECT count(*) FROM dispatches WHERE closed_at IS NULL AND created_at < $1) AS "open dispatches",
             (SELECT count(*) FROM activity_runs WHERE status = 'running' AND started_at < $1) AS "running runs",
@@ -24,7 +27,7 @@ export async function workLeft({ pool, nats }: Places, cut: string): Promise<str
 }
 
 export async function messagesLeft({ nats }: Pick<Places, 'nats'>): Promise<string[]> {
-  const manager = await jetstreamManager(nats);
+  const manager = await jetstreamManager(nats, { timeout: NATS_ANSWER_MS });
   const { state } = await manager.streams.info('ACTIVITY');
   const { num_ack_pending, num_pending } = await manager.consumers.info('ACTIVITY', 'activity-core');
   return inWords({

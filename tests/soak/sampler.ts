@@ -1,6 +1,7 @@
 /** Looks at the service from outside: `/proc`, its metrics, PostgreSQL, JetStream and Temporal. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { NATS_ANSWER_MS } from '../setup/event-path.ts';
 import { readMemory } from '../setup/memory.ts';
 import { abortablePause } from './abortable-pause.ts';
 import type { Latencies } from './latency.ts';
@@ -76,7 +77,7 @@ function readProcess(pid: number): Pick<Sample, 'rss_mib' | 'fds' | 'threads'> {
 }
 
 async function readStream({ nats }: Subject): Promise<Pick<Sample, 'lag' | 'ack_pending'>> {
-  const manager = await jetstreamManager(nats);
+  const manager = await jetstreamManager(nats, { timeout: NATS_ANSWER_MS });
   const { state } = await manager.streams.info('ACTIVITY');
   const { num_ack_pending } = await manager.consumers.info('ACTIVITY', 'activity-core');
   return { lag: state.messages, ack_pending: num_ack_pending };
