@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(() => hub.close());
 
-const hubClient = () => createStateHubClient({ url: hub.url, token: undefined });
+const hubClient = () => createStateHubClient({ url: hub.url, token: undefined, timeoutMs: 60_000 });
 
 async function startedRun(): Promise<{ run_id: string; workflow_id: string }> {
   const { body } = await api.post('/api/v1/definitions/by-hand/runs');

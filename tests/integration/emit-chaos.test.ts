@@ -20,6 +20,9 @@ const approved = ['by-hand', 'on-event'];
 /** The definition that ships sees the same events. */
 const OURS = "definition_id IN ('by-hand', 'on-event')";
 
+/** One of the faults is that no answer ever comes. */
+const IMPATIENT = { ISSUE_CORE_TIMEOUT_SECONDS: '1' };
+
 async function start(live: LivePath, service: ServiceProcess): Promise<void> {
   await startByHand(service, 'by-hand');
   for (let n = 0; n < BY_EVENT; n += 1) await live.path.publish(metricsEvent(`e${n}`, 0.9));
@@ -59,7 +62,7 @@ test(
   async () => {
     await using live = await createLivePath(inject('servers'), { files, approved });
     live.issueCore.setFaults({ faults: [...PASSING_FAULTS], rate: 0.4, seed: 5 });
-    await using service = await live.serve();
+    await using service = await live.serve(IMPATIENT);
     await start(live, service);
     await allOver(live);
     await expectEachOnce(live);
@@ -72,7 +75,7 @@ test(
   async () => {
     await using live = await createLivePath(inject('servers'), { files, approved });
     live.issueCore.setFaults({ faults: [...PASSING_FAULTS], rate: 0.3, seed: 7 });
-    const replicas = await Promise.all([live.serve(), live.serve()]);
+    const replicas = await Promise.all([live.serve(IMPATIENT), live.serve(IMPATIENT)]);
     try {
       const [first] = replicas;
       if (!first) throw new Error('no replica');
@@ -85,7 +88,7 @@ test(
         );
         const victim = replicas.shift();
         await victim?.kill();
-        replicas.push(await live.serve());
+        replicas.push(await live.serve(IMPATIENT));
       }
       await allOver(live);
       await expectEachOnce(live);

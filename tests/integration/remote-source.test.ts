@@ -89,7 +89,7 @@ test('a run whose source answers only at the third time is completed with what i
 async function runRemote(api: TestApi): Promise<void> {
   const resolvers = createResolvers({
     kaizenReposRoot: root,
-    stateHub: createStateHubClient({ url: stateHubUrl, token: undefined }),
+    stateHub: createStateHubClient({ url: stateHubUrl, token: undefined, timeoutMs: 60_000 }),
   });
   const deps = {
     pool: api.pool,

@@ -61,7 +61,7 @@ async function createOperator() {
       environment: {
         ...path.environment,
         DEFINITIONS_DIR: definitions.path,
-        ISSUE_CORE_TIMEOUT_SECONDS: '1',
+        ISSUE_CORE_TIMEOUT_SECONDS: '60',
         ...settings,
       },
     });

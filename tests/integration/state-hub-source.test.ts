@@ -40,7 +40,7 @@ const definition = manualDefinition({
 /** A run by hand, as the workflow would do it. Not null where it is to be tried again. */
 async function attempt(api: TestApi): Promise<unknown> {
   const resolvers = createResolvers({
-    stateHub: createStateHubClient({ url: standIn.url, token: undefined }),
+    stateHub: createStateHubClient({ url: standIn.url, token: undefined, timeoutMs: 60_000 }),
   });
   const deps = {
     pool: api.pool,

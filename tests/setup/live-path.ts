@@ -67,7 +67,7 @@ export async function createLivePath(
           ISSUE_SINK_TYPE: 'issue-core',
           ISSUE_CORE_URL: issueCore.url,
           ISSUE_CORE_TOKEN: TOKEN,
-          ISSUE_CORE_TIMEOUT_SECONDS: '1',
+          ISSUE_CORE_TIMEOUT_SECONDS: '60',
           ...environment,
         },
       });

@@ -72,7 +72,7 @@ export async function createTicksWithEvidence(
   const { pool } = database;
   const notes = await mkdtemp(join(tmpdir(), 'activity-core-notes-'));
   const hub = await startStateHubStandIn({ engagements: {} });
-  const stateHub = createStateHubClient({ url: hub.url, token: undefined });
+  const stateHub = createStateHubClient({ url: hub.url, token: undefined, timeoutMs: 60_000 });
   const connection = Connection.lazy({
     address: servers.temporal_address,
     channelArgs: { 'grpc.enable_http_proxy': 0 },
@@ -190,7 +190,9 @@ export async function createTicksWithEvidence(
   const readTrustWith: TicksWithEvidence['readTrustWith'] = (deps) =>
     createReadTrust({
       pool,
-      stateHub: deps.stateHubUrl ? createStateHubClient({ url: deps.stateHubUrl, token: undefined }) : null,
+      stateHub: deps.stateHubUrl
+        ? createStateHubClient({ url: deps.stateHubUrl, token: undefined, timeoutMs: 60_000 })
+        : null,
       workingMemoryDir: deps.notes,
     });
 
