@@ -241,7 +241,7 @@ test('without a program, a cache or Go, the error says what to do', async () => 
 });
 
 test('a pid that belongs to another process by now is not signalled', async () => {
-  const other = spawn('sleep', ['60']);
+  const other = spawn('sleep', ['600']);
   await once(other, 'spawn');
   onTestFinished(() => void other.kill());
   const pid = other.pid ?? 0;
@@ -262,7 +262,7 @@ describe.runIf(IS_ROOT)('as root', () => {
     const standIn = readFileSync(join(closed, 'state', 'postgres.folder'), 'utf8').trim();
     onTestFinished(() => rmSync(standIn, { recursive: true, force: true }));
     const user = await unprivilegedUser(0, join(standIn, 'data'));
-    const namesake = spawn('sleep', ['60'], { ...user, cwd: '/' });
+    const namesake = spawn('sleep', ['600'], { ...user, cwd: '/' });
     onTestFinished(() => void namesake.kill());
     writeFileSync(join(standIn, 'data', 'postmaster.pid'), `${namesake.pid}\n`);
     const second = await startServers(options);

@@ -91,18 +91,18 @@ async function declareAndBreach(): Promise<void> {
 }
 
 test('a definition that never completed a run is late once the time since its first apply is over', async () => {
-  await api.declare([manualDefinition(EVERY_MINUTE)]);
+  await api.declare([manualDefinition({ expect: { run_every: '1h' } })]);
   await watch();
   expect(await breaches()).toEqual([]);
   expect(await metricLines()).toEqual([`${METRIC}{definition_id="by-hand"} 0`]);
-  await passTime(api.pool, '59 seconds');
+  await passTime(api.pool, '55 minutes');
   await watch();
   expect(await breaches()).toEqual([]);
-  await passTime(api.pool, '30 seconds');
+  await passTime(api.pool, '6 minutes');
   await watch();
   const time = expect.stringMatching(/^\d{4}-.*Z$/);
   expect(await breaches()).toEqual([
-    { definition_id: 'by-hand', run_every: '1m', last_completed_at: null, since: time },
+    { definition_id: 'by-hand', run_every: '1h', last_completed_at: null, since: time },
   ]);
   expect(await metricLines()).toEqual([`${METRIC}{definition_id="by-hand"} 1`]);
   expect(logged).toMatchObject([{ level: 50, definition_id: 'by-hand' }]);

@@ -104,7 +104,7 @@ test('a worker that stops in the middle fails no run and begins no wait', async 
 test('sources that answered begin the two minutes of the model anew, also where the worker died before it said anything', async () => {
   model = async (input) => unavailable(input);
   const { dispatch_id, run_id, read } = await byHand();
-  await api.pool.query("UPDATE dispatches SET unanswered_since = now() - interval '110 seconds'");
+  await api.pool.query("UPDATE dispatches SET unanswered_since = now() - interval '60 seconds'");
   expect(await runs.attempt(dispatch_id, { isCancelled: true })).toBe('not_answered');
   expect(await count('pinned_contexts', `run_id = '${run_id}'`)).toBe(1);
   await api.pool.query("UPDATE dispatches SET unanswered_since = now() - interval '130 seconds'");

@@ -122,7 +122,7 @@ test('data that orders the model about changes no path, is never evaluated, and 
 });
 
 test('a service that is killed while the model works asks it again, and files each report once', async () => {
-  hub.llmConnect.setFaults({ faults: ['slow'], slow_ms: 20_000 });
+  hub.llmConnect.setFaults({ faults: ['slow'], slow_ms: 240_000 });
   const asked = hub.llmConnect.requests().length;
   const run_id = await runByHand(service.url, ID);
   await until('the model is asked', async () => hub.llmConnect.requests().length > asked);
