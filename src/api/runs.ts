@@ -142,13 +142,14 @@ export function runRoutes(deps: RunRoutesDeps): FastifyPluginAsyncZod {
       },
       async (request) => {
         const id = runIdOf(request.params.run_id);
-        const [found, tasks, reviews, given] = await Promise.all([
-          findRun(deps.pool, id),
+        // First: what came with it is there for each statement after it, so that no run that is over lacks its tasks.
+        const found = await findRun(deps.pool, id);
+        if (!found) throw runNotFound(id);
+        const [tasks, reviews, given] = await Promise.all([
           listTasksOfRun(deps.pool, id),
           listReviewsOfRun(deps.pool, id),
           listFeedbackOfRun(deps.pool, id),
         ]);
-        if (!found) throw runNotFound(id);
         return { ...found, tasks, reviews, feedback: given };
       },
     );

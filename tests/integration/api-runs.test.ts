@@ -1,5 +1,5 @@
 /** Runs and their tasks as they are listed and shown. */
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import {
   createTestApi,
   failedByHand,
@@ -183,4 +183,27 @@ test('tasks are found by each of their filters, and come in pages', async () => 
     status: 400,
     body: { code: 'invalid_request', violations: [{ pointer: '/run_id' }] },
   });
+});
+
+test('a run that ends while it is read is never shown as over without its tasks', async () => {
+  const run_id = await runOfEvent(api, 'e1');
+  await api.pool.query("UPDATE activity_runs SET status = 'running' WHERE run_id = $1", [run_id]);
+  await api.pool.query('CREATE TABLE kept_task AS TABLE task_spawn_log');
+  await api.pool.query('DELETE FROM task_spawn_log');
+  const query = api.servicePool.query.bind(api.servicePool);
+  const endsMeanwhile = async (...args: Parameters<typeof query>) => {
+    if (String(args[0]).includes('FROM activity_runs')) {
+      await api.pool.query('INSERT INTO task_spawn_log SELECT * FROM kept_task ON CONFLICT DO NOTHING');
+      await api.pool.query("UPDATE activity_runs SET status = 'completed' WHERE run_id = $1", [run_id]);
+    }
+    return query(...args);
+  };
+  const spy = vi.spyOn(api.servicePool, 'query').mockImplementation(endsMeanwhile);
+  try {
+    const run = await shownRun(run_id);
+    expect(run).toMatchObject({ status: 'completed', tasks: [{ rule_id: 'low-success-rate' }] });
+  } finally {
+    spy.mockRestore();
+    await api.pool.query('DROP TABLE kept_task');
+  }
 });

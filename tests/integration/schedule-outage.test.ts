@@ -22,11 +22,11 @@ beforeAll(async () => {
 
 afterAll(() => path?.[Symbol.asyncDispose]());
 
-/** The outcomes of the ticks in [from, to], in their order; all of them must be known. */
 /** Only ends a test that would never pass: on two busy cores two days of ticks take their time. */
-const SLOW_MACHINE_MS = 270_000;
-vi.setConfig({ testTimeout: 300_000 });
+const SLOW_MACHINE_MS = 570_000;
+vi.setConfig({ testTimeout: 600_000 });
 
+/** The outcomes of the ticks in [from, to], in their order; all of them must be known. */
 async function outcomes(id: string, from: string, to: string): Promise<string[]> {
   const expected = (Date.parse(to) - Date.parse(from)) / 2000 + 1;
   const inRange = `definition_id = '${id}' AND scheduled_for BETWEEN '${from}' AND '${to}'`;
@@ -62,8 +62,10 @@ test('ticks that were due while Temporal was away run inside their catch-up wind
   await path.own.restart('temporal');
 
   expect(new Set(await outcomes('patient', from, to))).toEqual(new Set(['fired']));
-  const catchingUp = new Set(await outcomes('catching-up', from, to));
-  expect(catchingUp).toEqual(new Set(['fired', 'overlapped']));
+  // Whether one of them fires is the machine's to say: the run of the tick before the outage may still be open.
+  const catchingUp = await outcomes('catching-up', from, to);
+  expect(catchingUp).toContain('overlapped');
+  expect(catchingUp.filter((outcome) => outcome !== 'fired' && outcome !== 'overlapped')).toEqual([]);
   // How many of them are late is the machine's to say; the window is shorter than the outage, so some are.
   const impatient = await outcomes('impatient', from, to);
   expect(impatient).toContain('missed');
