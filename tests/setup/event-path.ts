@@ -86,7 +86,7 @@ export async function createEventPath(
     },
     async publish(body, subject = SUBJECT) {
       const payload = body instanceof Uint8Array || typeof body === 'string' ? body : JSON.stringify(body);
-      return (await jetstream(nats, { timeout: NATS_ANSWER_MS }).publish(subject, payload)).seq;
+      return (await jetstream(nats).publish(subject, payload)).seq;
     },
     async drained() {
       await until(
