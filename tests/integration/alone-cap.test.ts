@@ -7,10 +7,13 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import { createEventPath, definitionsFolder, type EventPath, metricsEvent } from '../setup/event-path.ts';
 import { type ServiceProcess, spawnService } from '../setup/service-process.ts';
 import { until } from '../setup/until.ts';
+
+// A killed worker's tasks come back after their time-outs, one after the other.
+vi.setConfig({ testTimeout: 600_000 });
 
 const CAP = 16;
 const EVENTS = 60;
@@ -52,7 +55,7 @@ beforeEach(async () => {
   isHolding = true;
   mostHeld = 0;
   await path.pool.query(
-    'TRUNCATE events, event_ids, event_decisions, dispatches, activity_runs, task_spawn_log',
+    'TRUNCATE events, event_ids, event_decisions, dispatches, activity_runs, task_spawn_log, instruction_calls, pinned_contexts',
   );
 });
 afterEach(async () => {

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 export async function until<T>(
   what: string,
   ask: () => Promise<T | null | undefined | false>,
-  { boundMs = 90_000, context }: { boundMs?: number; context?: () => string } = {},
+  { boundMs = 280_000, context }: { boundMs?: number; context?: () => string } = {},
 ): Promise<T> {
   const end = performance.now() + boundMs;
   for (;;) {
