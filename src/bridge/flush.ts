@@ -94,8 +94,8 @@ export function startFlushing(deps: FlushDeps): Flushing {
 
   async function untilCapacity(open: number): Promise<void> {
     const since = performance.now();
-    const isAmple = () => own.list().length > MAX_OWN_DISPATCHES && !inbox.isFull();
-    const mustWait = () => open > MAX_OPEN_DISPATCHES || isAmple();
+    const isBusy = () => own.list().length > MAX_OWN_DISPATCHES && !inbox.isFull();
+    const mustWait = () => open > MAX_OPEN_DISPATCHES || isBusy();
     while (mustWait() && !stopping.signal.aborted) {
       const pressure = await untilDone('record', () => deps.readPressure(own.list()));
       if (!pressure) return;

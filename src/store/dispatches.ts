@@ -179,11 +179,14 @@ export async function touchEmission(
   return rows[0] ?? null;
 }
 
+/** What back-pressure counts: dispatches_pressing. */
+const IS_PRESSING = 'closed_at IS NULL AND prepared_at IS NULL AND event_uids[1] IS NOT NULL AND NOT alone';
+
 /** Of events. A backfill or a run by hand does not hold up what comes from NATS, nor does a slow issue-core, source or model. */
 export async function countOpenDispatches(db: Queryable): Promise<number> {
   const { rows } = await db.query(
     `SELECT count(*) AS n FROM dispatches
-      WHERE closed_at IS NULL AND prepared_at IS NULL AND event_uids[1] IS NOT NULL AND NOT alone`,
+      WHERE ${IS_PRESSING}`,
   );
   return rows[0].n;
 }
@@ -198,7 +201,7 @@ export interface Pressure {
 export async function readPressure(db: Queryable, dispatchIds: string[]): Promise<Pressure> {
   const { rows } = await db.query(
     `SELECT count(*) AS open, array_agg(dispatch_id) FILTER (WHERE dispatch_id = ANY ($1)) AS among FROM dispatches
-      WHERE closed_at IS NULL AND prepared_at IS NULL AND event_uids[1] IS NOT NULL AND NOT alone`,
+      WHERE ${IS_PRESSING}`,
     [dispatchIds],
   );
   return { open: rows[0].open, among: rows[0].among ?? [] };

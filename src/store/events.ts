@@ -121,8 +121,8 @@ async function typesOfSource(
   const types = await listDistinct(db, {
     table: 'events',
     column: 'type',
-    of: 'source',
-    equals: source,
+    where: 'source = $1',
+    values: [source],
     limit: MOST_TYPES_SCANNED + 1,
   });
   return types.length > MOST_TYPES_SCANNED ? undefined : types;

@@ -1,4 +1,5 @@
 /** The queue of each definition whose dispatches are alone: `dispatches` with `queued_at`, oldest first. */
+import { listDistinct } from './distinct-values.ts';
 import { type Pool, pipelined, type Queryable, transaction } from './pool.ts';
 
 /** So many dispatches of a definition that are alone are at work at one time; those after them are queued. */
@@ -53,19 +54,9 @@ async function unqueue(client: Queryable, definitionIds: string[]): Promise<stri
   return rows.map((row) => row.dispatch_id);
 }
 
-/** The definitions of which some wait: a step in the index for each, however many wait. */
-export async function listQueues(db: Queryable): Promise<string[]> {
-  const next = (after: string) =>
-    `(SELECT definition_ids[1] FROM dispatches WHERE ${IS_QUEUED} ${after} ORDER BY definition_ids[1] LIMIT 1)`;
-  const { rows } = await db.query(
-    `WITH RECURSIVE queues AS (
-       SELECT ${next('')} AS definition_id
-       UNION ALL
-       SELECT ${next('AND definition_ids[1] > queues.definition_id')} FROM queues WHERE definition_id IS NOT NULL)
-     SELECT definition_id FROM queues WHERE definition_id IS NOT NULL`,
-  );
-  return rows.map((row) => row.definition_id);
-}
+/** The definitions of which some wait. */
+export const listQueues = (db: Queryable): Promise<string[]> =>
+  listDistinct(db, { table: 'dispatches', column: 'definition_ids[1]', where: IS_QUEUED });
 
 /** How many wait, for each definition of which some do. */
 export async function countQueued(db: Queryable): Promise<{ definition_id: string; queued: number }[]> {
