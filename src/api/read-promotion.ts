@@ -1,9 +1,8 @@
 /** Gathers what a promotion needs. Reads PostgreSQL and DEFINITIONS_DIR, and asks issue-core what is open. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { reviewedContentHash } from '../core/reviewed-content.ts';
 import type { ActiveDefinition, AppliedRegistry } from '../definitions/applied-registry.ts';
-import { loadDefinitions } from '../definitions/load.ts';
-import type { Resolvers } from '../resolvers/registry.ts';
 import { shownFolder } from '../schedules/plan-folder.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
@@ -18,7 +17,6 @@ import { findDefinition } from './start-run.ts';
 export interface PromotionDeps {
   pool: Pool;
   registry: AppliedRegistry;
-  resolvers: Resolvers;
   sinkMode: DecideSinkMode;
   /** There also while ISSUE_SINK_TYPE is null; null where ISSUE_CORE_URL is not set. */
   issueCore: Sink | null;
@@ -42,10 +40,9 @@ export function createReadPromotion(deps: PromotionDeps) {
     const current = findDefinition(await deps.registry.current(), definitionId);
     const { definition, definition_hash } = current;
     const contentHash = reviewedContentHash(definition);
-    const [run, latest, file] = await Promise.all([
+    const [run, latest] = await Promise.all([
       findAuditRunOf(deps.pool, definitionId, contentHash),
       findLatestReview(deps.pool, definitionId, contentHash),
-      findFile(deps, definitionId),
     ]);
     const made = run ? await listTasksOfRun(deps.pool, run.run_id) : [];
     const asked = await askOpenTasks(
@@ -63,7 +60,7 @@ export function createReadPromotion(deps: PromotionDeps) {
     return {
       definition_id: definitionId,
       definition_hash,
-      file,
+      file: findFile(deps.definitionsDir, definitionId),
       emit: definition.emit,
       sink_mode: mode,
       sink_reason: reason,
@@ -91,11 +88,11 @@ async function findAuditRunOf(
   return runId === null ? null : findRun(pool, runId);
 }
 
-async function findFile({ definitionsDir, resolvers }: PromotionDeps, id: string): Promise<string> {
+/** A definition stands in the file of its name; where there is none yet, it would be this one. */
+function findFile(definitionsDir: string, id: string): string {
   const folder = shownFolder(definitionsDir);
-  const { files } = await loadDefinitions(folder, resolvers);
-  const found = files.find(({ kind, name }) => kind === 'definition' && name === id);
-  return found?.file ?? join(folder, `${id}.yaml`);
+  const [usual, other] = [join(folder, `${id}.yaml`), join(folder, `${id}.yml`)];
+  return !existsSync(usual) && existsSync(other) ? other : usual;
 }
 
 function declaredCheck({ definition, paused, pause_reason, problem }: ActiveDefinition): Check {
