@@ -3,7 +3,7 @@ import type { PauseExceeded } from '../schedules/pause-exceeded.ts';
 import { closeDispatch, lockDeciding, markPrepared } from '../store/dispatches.ts';
 import { isPoisonousRow } from '../store/failure.ts';
 import { unpinContexts } from '../store/pinned-contexts.ts';
-import { type Pool, type Queryable, transaction } from '../store/pool.ts';
+import { type EndTransaction, type Pool, pipelined, type Queryable, transaction } from '../store/pool.ts';
 import { finishRun, insertDecidedRuns, NOTHING_DECIDED } from '../store/runs.ts';
 import { insertTasks } from '../store/task-spawn-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -37,16 +37,17 @@ export async function commitRuns(
   dispatchId: string,
   prepared: Prepared[],
 ): Promise<'emit' | undefined> {
-  const committed = await transaction(deps.pool, (client) => endAndWrite(client, dispatchId, prepared)).catch(
-    async (error: unknown) => {
-      if (!isPoisonousRow(error)) throw error;
-      const context = { err: error, dispatch_id: dispatchId, members: prepared.length };
-      deps.logger.warn(context, 'a row cannot be stored; looking for it');
-      const halved = await writeHalving(deps.pool, dispatchId, prepared);
-      await endOf(deps.pool, dispatchId, halved.emits);
-      return halved;
-    },
-  );
+  const committed = await transaction(deps.pool, (client, end) =>
+    endAndWrite(client, dispatchId, prepared, end),
+  ).catch(async (error: unknown): Promise<Committed> => {
+    if (error instanceof EndedAlready) return { ...NOTHING, emits: prepared.some(emitsTasks) };
+    if (!isPoisonousRow(error)) throw error;
+    const context = { err: error, dispatch_id: dispatchId, members: prepared.length };
+    deps.logger.warn(context, 'a row cannot be stored; looking for it');
+    const halved = await writeHalving(deps.pool, dispatchId, prepared);
+    await endOf(deps.pool, dispatchId, halved.emits);
+    return halved;
+  });
   count(deps.metrics, committed);
   for (const one of committed.exceeded) await pauseAfter(deps, one);
   return committed.emits ? 'emit' : undefined;
@@ -58,35 +59,71 @@ const endOf = (db: Queryable, dispatchId: string, emits: boolean): Promise<boole
 
 const NOTHING: Omit<Committed, 'emits'> = { written: [], held: [], exceeded: [] };
 
-async function endAndWrite(client: Queryable, dispatchId: string, prepared: Prepared[]): Promise<Committed> {
+/** Undoes what was written meanwhile. */
+class EndedAlready extends Error {}
+
+/** Three round trips: the dispatch is ended and the runs are written in one, and what depends on these goes with the commit. */
+async function endAndWrite(
+  client: Queryable,
+  dispatchId: string,
+  prepared: Prepared[],
+  end: EndTransaction,
+): Promise<Committed> {
   const emits = prepared.some(emitsTasks);
-  if (!(await endOf(client, dispatchId, emits))) return { ...NOTHING, emits };
-  const committed = await writeRuns(client, dispatchId, prepared);
-  // All that was to be sent is held instead.
-  if (emits && !committed.emits) await closeDispatch(client, dispatchId, 'emission');
-  return committed;
+  const ended = endOf(client, dispatchId, emits);
+  // It is looked at below; a fault of the statements between would leave nobody to look.
+  ended.catch(() => undefined);
+  return writeRuns(client, dispatchId, prepared, {
+    async expected() {
+      if (!(await ended)) throw new EndedAlready(dispatchId);
+    },
+    // All that was to be sent may be held instead.
+    last: (committed) => [
+      emits && !committed.emits ? closeDispatch(client, dispatchId, 'emission') : null,
+      end(),
+    ],
+  });
 }
 
 const emitsTasks = ({ run }: Prepared): boolean => run.status === 'running';
 
-async function writeRuns(client: Queryable, dispatchId: string, prepared: Prepared[]): Promise<Committed> {
+interface Around {
+  /** Rejects where nothing may be written; asked together with the runs. */
+  expected?: () => Promise<void>;
+  /** What goes out with the last statements. */
+  last?: (committed: Committed) => unknown[];
+}
+
+async function writeRuns(
+  client: Queryable,
+  dispatchId: string,
+  prepared: Prepared[],
+  { expected = async () => undefined, last = () => [] }: Around = {},
+): Promise<Committed> {
   const { within, held, held_run_ids, exceeded } = await keepWithinBudget(client, dispatchId, prepared);
   const fresh = within.filter(({ stands }) => !stands);
   const runs = fresh.map(({ run }) => run);
-  const inserted = runs.length > 0 ? await insertDecidedRuns(client, runs) : new Set<string>();
+  const [, inserted] = await pipelined([
+    expected(),
+    runs.length > 0 ? insertDecidedRuns(client, runs) : new Set<string>(),
+  ]);
   const written = fresh.filter(({ run }) => inserted.has(run.run_id));
   for (const standing of within.filter(({ stands }) => stands)) {
     if (await finishRun(client, standing.run)) written.push(standing);
   }
+  const committed = { written, held, exceeded, emits: within.some(emitsTasks) };
   const tasks = written.flatMap((one) => one.tasks);
-  if (tasks.length > 0) await insertTasks(client, tasks);
   const over = new Set([...within.map(({ run }) => run.run_id), ...held_run_ids]);
   const pinned = prepared.filter(({ run, asks_model }) => asks_model && over.has(run.run_id));
-  await unpinContexts(
-    client,
-    pinned.map(({ run }) => run.run_id),
-  );
-  return { written, held, exceeded, emits: within.some(emitsTasks) };
+  await pipelined([
+    tasks.length > 0 ? insertTasks(client, tasks) : null,
+    unpinContexts(
+      client,
+      pinned.map(({ run }) => run.run_id),
+    ),
+    ...last(committed),
+  ]);
+  return committed;
 }
 
 async function writeHalving(pool: Pool, dispatchId: string, prepared: Prepared[]): Promise<Committed> {

@@ -4,13 +4,13 @@
  */
 import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
 import { isTransient } from '../store/failure.ts';
-import { type Pool, transaction } from '../store/pool.ts';
+import { type Pool, pipelined, transaction } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Decoded, decodeMessages, type Refused } from './decode.ts';
-import { PauseEndedError, withCurrentRegistry } from './ended-pause.ts';
 import { withoutKnownFates } from './known-fates.ts';
 import type { ReceivedMessage } from './message.ts';
+import { expectVersion, StaleRegistryError, withCurrentRegistry } from './stale-registry.ts';
 import { type Recorded, type WriteDeps, writeRecord } from './write-record.ts';
 
 export interface RecordDeps extends WriteDeps {
@@ -28,8 +28,10 @@ const ALARM_INTERVAL_MS = 60_000;
 export function createRecordBatch(deps: RecordDeps): RecordBatch {
   let quietUntil = 0;
   return async function recordBatch(messages) {
-    const recorded = await withCurrentRegistry(deps.registry, (registry) =>
-      recordHalving(deps, registry, decodeMessages(messages, registry, deps.dedupeDays)),
+    const recorded = await withCurrentRegistry(
+      deps.registry,
+      (registry) => recordHalving(deps, registry, decodeMessages(messages, registry, deps.dedupeDays)),
+      { expectsVersion: true },
     );
     if (recorded.overflowed.length > 0 && performance.now() >= quietUntil) {
       quietUntil = performance.now() + ALARM_INTERVAL_MS;
@@ -46,13 +48,17 @@ export function createRecordBatch(deps: RecordDeps): RecordBatch {
 async function recordHalving(deps: RecordDeps, registry: Registry, decoded: Decoded): Promise<Recorded> {
   const { candidates, refused } = decoded;
   try {
-    const recorded = await transaction(deps.pool, async (client) => {
-      return writeRecord(deps, client, registry, await withoutKnownFates(client, decoded));
+    const recorded = await transaction(deps.pool, async (client, end) => {
+      const [undecided] = await pipelined([
+        withoutKnownFates(client, decoded),
+        expectVersion(client, registry),
+      ]);
+      return writeRecord(deps, client, registry, undecided, end);
     });
     countMetrics(deps.metrics, recorded);
     return recorded;
   } catch (error) {
-    if (isTransient(error) || error instanceof PauseEndedError) throw error;
+    if (isTransient(error) || error instanceof StaleRegistryError) throw error;
     // A good event must not be blamed for those that are kept with it.
     if (candidates.length > 0 && refused.length > 0)
       return inTurn(deps, registry, [

@@ -16,9 +16,9 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { decodeMessage } from './decode.ts';
 import type { StartDispatch } from './dispatch.ts';
-import { withCurrentRegistry } from './ended-pause.ts';
 import type { ReceivedMessage } from './message.ts';
 import { countMetrics } from './record.ts';
+import { withCurrentRegistry } from './stale-registry.ts';
 import { createStartQueued, startDispatches } from './start-dispatches.ts';
 import { type Recorded, writeRecord } from './write-record.ts';
 

@@ -6,14 +6,14 @@ import { countOpenDispatches, insertDispatch, listOpenDispatchesOf } from '../st
 import { type EventDecision, insertDecisions } from '../store/event-decisions.ts';
 import { countDuplicates } from '../store/event-ids.ts';
 import { insertEvents, type NewEvent } from '../store/events.ts';
-import { pipelined, type Queryable } from '../store/pool.ts';
+import { type EndTransaction, pipelined, type Queryable } from '../store/pool.ts';
 import { type DecidedRun, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
 import type { Candidate, Refused } from './decode.ts';
 import { composeDispatches, type ToStart, toStart } from './dispatch.ts';
-import { keepPausesOf } from './ended-pause.ts';
 import { type Identified, identify } from './identify.ts';
 import type { Undecided } from './known-fates.ts';
 import { type FilterFailure, type Matched, matchEvents } from './match.ts';
+import { keepPausesOf } from './stale-registry.ts';
 import { type Quarantine, writeQuarantine } from './write-quarantine.ts';
 
 export interface WriteDeps {
@@ -32,18 +32,23 @@ export interface Recorded extends Quarantine, ToStart {
   decisions: EventDecision[];
 }
 
-/** @throws PauseEndedError: the registry is to be read again */
+/**
+ * `end`: where nothing else is to be written, ends the transaction with the last of these.
+ * @throws StaleRegistryError: the registry is to be read again
+ */
 export async function writeRecord(
   deps: WriteDeps,
   client: Queryable,
   registry: Registry,
   undecided: Undecided,
+  end: EndTransaction | null = null,
 ): Promise<Recorded> {
   const identified = await identify(client, undecided.candidates);
   const { accepted, duplicates, redelivered, conflicts } = identified;
   const matched = matchEvents(accepted, registry);
   await keepPausesOf(client, matched.decisions);
   const dispatches = composeDispatches(matched.fired, deps.resolvers);
+  const refused = [...undecided.refused, ...conflicts];
   const again = [...undecided.redelivered, ...redelivered.map(({ event_uid }) => event_uid)];
   const written = [
     ...writeAccepted(deps, client, identified, matched),
@@ -54,6 +59,7 @@ export async function writeRecord(
     duplicates.length > 0 ? countDuplicates(client, duplicates.map(duplicateOf)) : 0,
     again.length > 0 ? listOpenDispatchesOf(client, again) : [],
     countOpenDispatches(client),
+    refused.length === 0 ? end?.() : null,
   ]);
   const { dispatch_ids, queued_definitions } = toStart(dispatches);
   return {
@@ -63,7 +69,7 @@ export async function writeRecord(
     duplicates: repeated,
     conflicts,
     decisions: matched.decisions,
-    ...(await writeQuarantine(client, [...undecided.refused, ...conflicts], deps.quarantineMaxBytes)),
+    ...(await writeQuarantine(client, refused, deps.quarantineMaxBytes)),
     open_dispatches: open,
   };
 }

@@ -50,6 +50,8 @@ export interface Registry {
 }
 
 export interface AppliedRegistry {
+  /** What was current when it was asked last; null before that. */
+  held(): Registry | null;
   current(): Promise<Registry>;
 }
 
@@ -59,6 +61,7 @@ export function createAppliedRegistry(pool: Pool, resolvers: Resolvers): Applied
   let held: Registry | null = null;
   let loading: Promise<Registry> | null = null;
   return {
+    held: () => held,
     async current() {
       const version = await readRegistryVersion(pool);
       if (held?.version === version) return held;

@@ -34,22 +34,29 @@ export function createPool(
   return pool;
 }
 
-export function transaction<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+/** Ends the transaction in one round trip with its last statements (`pipelined`), whatever they say; nothing may follow. */
+export type EndTransaction = () => Promise<unknown>;
+
+type Work<T> = (client: pg.PoolClient, end: EndTransaction) => Promise<T>;
+
+/** Commits when the work is done, or earlier where the work says `end`. */
+export function transaction<T>(pool: Pool, work: Work<T>): Promise<T> {
   return run(pool, work, 'COMMIT');
 }
 
 /** Does the work, gives its result, and undoes whatever it wrote. */
-export function rehearsal<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+export function rehearsal<T>(pool: Pool, work: Work<T>): Promise<T> {
   return run(pool, work, 'ROLLBACK');
 }
 
-async function run<T>(
-  pool: Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
-  end: 'COMMIT' | 'ROLLBACK',
-): Promise<T> {
+async function run<T>(pool: Pool, work: Work<T>, ending: 'COMMIT' | 'ROLLBACK'): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  let ended: Promise<unknown> | null = null;
+  const end = () => {
+    ended ??= client.query(ending);
+    return ended;
+  };
   // The pool listens only while a connection idles. One that breaks between two statements would end the process.
   const breaks = (error: Error) => {
     broken = error;
@@ -58,8 +65,8 @@ async function run<T>(
   try {
     // Waited for: what went out with a BEGIN that failed would be committed by itself.
     await client.query('BEGIN');
-    const result = await work(client);
-    await client.query(end);
+    const result = await work(client, end);
+    await end();
     return result;
   } catch (error) {
     await client.query('ROLLBACK').catch((rollbackError: Error) => {
