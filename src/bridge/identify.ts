@@ -15,8 +15,12 @@ export interface Identified {
   conflicts: Refused[];
 }
 
-/** In the order of receipt: an event's cause is among those before it, or stored. */
-export async function identify(client: Queryable, candidates: Candidate[]): Promise<Identified> {
+/** In the order of receipt: an event's cause is among those before it, or stored. `claimed`: by `claimIdentities`, of these. */
+export async function identify(
+  client: Queryable,
+  candidates: Candidate[],
+  claimed: Set<string>,
+): Promise<Identified> {
   const identified: Identified = {
     accepted: [],
     depths: new Map(),
@@ -25,7 +29,9 @@ export async function identify(client: Queryable, candidates: Candidate[]): Prom
     conflicts: [],
   };
   if (candidates.length === 0) return identified;
-  const { claimed, known } = await claim(client, candidates);
+  const taken = candidates.map(({ event_uid }) => event_uid).filter((uid) => !claimed.has(uid));
+  const known: Map<string, KnownIdentity> =
+    taken.length > 0 ? await readEventIds(client, [...new Set(taken)]) : new Map();
   const causality = await readCausality(
     client,
     candidates.filter(({ event_uid }) => claimed.has(event_uid)),
@@ -54,20 +60,14 @@ export async function identify(client: Queryable, candidates: Candidate[]): Prom
   return identified;
 }
 
-interface Claims {
-  /** Free until now. */
-  claimed: Set<string>;
-  known: Map<string, KnownIdentity>;
-}
-
-async function claim(client: Queryable, candidates: Candidate[]): Promise<Claims> {
+/** Those that were free until now, each for the first candidate that has it. */
+export async function claimIdentities(client: Queryable, candidates: Candidate[]): Promise<Set<string>> {
+  if (candidates.length === 0) return new Set();
   const first = new Map<string, Candidate>();
   for (const candidate of candidates) {
     if (!first.has(candidate.event_uid)) first.set(candidate.event_uid, candidate);
   }
-  const claimed = await claimEventIds(client, [...first.values()].map(identityOf));
-  const taken = [...first.keys()].filter((uid) => !claimed.has(uid));
-  return { claimed, known: taken.length > 0 ? await readEventIds(client, taken) : new Map() };
+  return claimEventIds(client, [...first.values()].map(identityOf));
 }
 
 function compare(candidate: Candidate, identity: KnownIdentity | undefined, identified: Identified): void {

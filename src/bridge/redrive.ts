@@ -16,6 +16,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { decodeMessage } from './decode.ts';
 import type { StartDispatch } from './dispatch.ts';
+import { claimIdentities } from './identify.ts';
 import type { ReceivedMessage } from './message.ts';
 import { countMetrics } from './record.ts';
 import { withCurrentRegistry } from './stale-registry.ts';
@@ -84,6 +85,7 @@ async function attempt(
   if ('reason' in decoded) return refuse(client, id, decoded);
   const recorded = await writeRecord(deps, client, registry, {
     candidates: [decoded],
+    claimed: await claimIdentities(client, [decoded]),
     refused: [],
     redelivered: [],
   });

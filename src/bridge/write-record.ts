@@ -43,7 +43,7 @@ export async function writeRecord(
   undecided: Undecided,
   end: EndTransaction | null = null,
 ): Promise<Recorded> {
-  const identified = await identify(client, undecided.candidates);
+  const identified = await identify(client, undecided.candidates, undecided.claimed);
   const { accepted, duplicates, redelivered, conflicts } = identified;
   const matched = matchEvents(accepted, registry);
   await keepPausesOf(client, matched.decisions);

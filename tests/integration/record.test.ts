@@ -167,6 +167,32 @@ test('a quarantined message that is delivered again keeps its one fate, also whe
   expect(await count('events')).toBe(0);
 });
 
+test('a quarantined message that is delivered again takes no identity from another that came with it', async () => {
+  const refused = message(metricsEvent('shared'), { subject: 'activity.other.type' });
+  await record([refused]);
+  const again = { ...refused, subject: SUBJECT };
+  const sent = message(metricsEvent('shared'));
+  const recorded = await record([again, sent, message(metricsEvent('shared'))]);
+  expect(recorded).toMatchObject({ duplicates: 1, quarantined: [] });
+  expect(recorded.accepted).toMatchObject([{ message: { stream_seq: sent.stream_seq } }]);
+  const { rows } = await database.pool.query('SELECT stream_seq FROM event_ids');
+  expect(rows).toEqual([{ stream_seq: sent.stream_seq }]);
+});
+
+test('a batch is matched against what is applied when it is recorded, not when it was last looked', async () => {
+  await record([message(metricsEvent('before'))]);
+  const set = (enabled: boolean) =>
+    database.pool.query(
+      `WITH moved AS (UPDATE registry_version SET version = version + 1)
+       UPDATE activity_definitions SET document = jsonb_set(document, '{enabled}', to_jsonb($1::boolean)), enabled = $1`,
+      [enabled],
+    );
+  await set(false);
+  expect(await record([message(metricsEvent('while'))])).toMatchObject({ dispatch_ids: [], decisions: [] });
+  await set(true);
+  expect((await record([message(metricsEvent('after'))])).dispatch_ids).toHaveLength(1);
+});
+
 test('an event of a registered type that no definition wants is unmatched', async () => {
   const recorded = await record([
     message(metricsEvent('lonely', 0.5, { type: 'kaizen.later.registered' }), {
