@@ -4,7 +4,7 @@
  */
 import type { TaskSpec } from '../core/decision.ts';
 import type { JsonObject } from '../core/json.ts';
-import { type Pool, type Queryable, transaction } from './pool.ts';
+import { type Pool, pipelined, type Queryable, transaction } from './pool.ts';
 
 /** A spec that is to be sent, with what its body names. */
 export interface OutboxTask {
@@ -51,16 +51,23 @@ export async function leaseDedupeKey(
   { idempotency_key, dedupe_key }: Pick<OutboxTask, 'idempotency_key' | 'dedupe_key'>,
   seconds: number,
 ): Promise<boolean> {
-  return transaction(pool, async (client) => {
-    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`dedupe ${dedupe_key}`]);
-    const { rowCount } = await client.query(
-      `UPDATE task_spawn_log AS t SET leased_until = clock_timestamp() + make_interval(secs => $2)
+  return transaction(pool, async (client, end) => {
+    const [, { rowCount }] = await pipelined([
+      // A lease that a power cut takes was never used: what is posted under it is recorded, and flushed, after it.
+      client.query(
+        `SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(hashtextextended($1, 0))`,
+        [`dedupe ${dedupe_key}`],
+      ),
+      client.query(
+        `UPDATE task_spawn_log AS t SET leased_until = clock_timestamp() + make_interval(secs => $2)
         WHERE idempotency_key = $1 AND status = 'pending' AND ${IS_LIVE} AND NOT EXISTS (
           SELECT 1 FROM task_spawn_log o JOIN activity_runs r USING (run_id)
            WHERE o.dedupe_key = t.dedupe_key AND o.status = 'pending' AND o.idempotency_key <> t.idempotency_key
              AND (o.leased_until > clock_timestamp() OR (o.unanswered_posts > 0 AND r.status = 'running')))`,
-      [idempotency_key, seconds],
-    );
+        [idempotency_key, seconds],
+      ),
+      end(),
+    ]);
     return rowCount === 1;
   });
 }
@@ -114,6 +121,9 @@ export type FinalAnswer =
   | { is: 'created' | 'known' | 'open'; task_ref: string }
   | { is: 'rejected'; posted: boolean; last_error: JsonObject };
 
+/** Not flushed: an answer that a power cut takes is one that nobody read, and the post is repeated. The dispatch's end is flushed. */
+const UNSYNCED = "WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true))";
+
 /** What it is now; null where the answer does not count: another process was faster, or has a post out. */
 export async function recordAnswer(
   db: Queryable,
@@ -123,18 +133,19 @@ export async function recordAnswer(
   const { rows } =
     answer.is === 'rejected'
       ? await db.query(
-          `UPDATE task_spawn_log
+          `${UNSYNCED} UPDATE task_spawn_log
               SET status = 'failed', last_error = $2, attempts = greatest(attempts, 1), leased_until = NULL, not_before = NULL,
                   unanswered_posts = unanswered_posts - CASE WHEN $3 THEN 1 ELSE 0 END
-            WHERE idempotency_key = $1 AND status = 'pending' RETURNING status`,
+             FROM unsynced WHERE idempotency_key = $1 AND status = 'pending' RETURNING status`,
           [idempotencyKey, JSON.stringify(answer.last_error), answer.posted],
         )
       : await db.query(
-          `UPDATE task_spawn_log
+          `${UNSYNCED} UPDATE task_spawn_log
               SET status = CASE WHEN $3 = 'created' OR ($3 = 'known' AND unanswered_posts > 1) THEN 'created'
                                 ELSE 'duplicate' END,
                   task_ref = $2, last_error = NULL, emitted_at = clock_timestamp(), attempts = greatest(attempts, 1),
                   leased_until = NULL, not_before = NULL
+             FROM unsynced
             WHERE idempotency_key = $1 AND status IN ('pending', 'discarded') AND ($3 <> 'open' OR ${NOT_POSTED})
             RETURNING status`,
           [idempotencyKey, answer.task_ref, answer.is],
