@@ -6,7 +6,7 @@ import { type Load, perSecond } from './events.ts';
 import { medianRow, type Row } from './report.ts';
 import { boundOf, expectWork, openSubject, publishAll, type Subject } from './subject.ts';
 
-export const WARM_UP: Load = { events: 2_000, specsOfTen: 8 };
+const WARM_UP: Load = { events: 2_000, specsOfTen: 8 };
 
 export async function measureAtOnce(bench: Bench): Promise<Row[]> {
   const { servers, options } = bench;
@@ -29,7 +29,7 @@ export async function measureAtOnce(bench: Bench): Promise<Row[]> {
 }
 
 /** Milliseconds from the first publish to the last committed run. */
-export async function publishAndSettle(subject: Subject, load: Load): Promise<number> {
+async function publishAndSettle(subject: Subject, load: Load): Promise<number> {
   const started = performance.now();
   await publishAll(subject, load);
   await subject.settled(boundOf(load.events));

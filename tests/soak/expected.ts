@@ -9,7 +9,7 @@ import { DUPLICATE_EVERY, SOURCE } from './messages.ts';
 import type { Published } from './publisher.ts';
 
 /** A batch that was matched before a change may be committed after it. */
-const LATE_S = 5;
+export const LATE_MS = 5_000;
 
 /**
  * `soak.events` (event_uid, id, n, kind `metrics` or `wanted`, fate, duplicates), as received; `soak.sent` (id, duplicates);
@@ -45,7 +45,7 @@ export async function writeExpected(
   );
   await pool.query(
     `INSERT INTO soak.stretches SELECT * FROM
-       (SELECT began + interval '${LATE_S} s' AS began, ended, main_hash, guest_hash
+       (SELECT began + interval '${LATE_MS} ms' AS began, ended, main_hash, guest_hash
           FROM unnest($1::timestamptz[], $2::timestamptz[], $3::text[], $4::text[]) AS s (began, ended, main_hash, guest_hash)) s
       WHERE began < ended`,
     columnsOf(stretchesOf(changes), 4),

@@ -1,13 +1,10 @@
 /** One soak, from starting servers of its own to the verdict. */
-import { mkdtemp, realpath } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { defaultCacheDir, type Servers, startServers } from '../../src/dev/servers.ts';
 import { readEnvironment, readLoad } from '../bench/environment.ts';
 import type { Check } from '../setup/checks.ts';
 import { abortablePause } from './abortable-pause.ts';
 import { type Change, changeDefinitions, declare } from './changes.ts';
 import { AT_FIRST } from './definitions.ts';
+import { LATE_MS } from './expected.ts';
 import { createLatencies } from './latency.ts';
 import { type Published, publishEvenly } from './publisher.ts';
 import { type SeriesResult, seriesOf } from './report.ts';
@@ -15,6 +12,7 @@ import { rest } from './rest.ts';
 import type { Sample } from './sample.ts';
 import { sampleEvery } from './sampler.ts';
 import { measureSaturation } from './saturation.ts';
+import { startSoakServers } from './servers.ts';
 import { openSoakSubject, type SoakSubject } from './subject.ts';
 import { judge } from './verdict.ts';
 
@@ -46,23 +44,18 @@ export interface SoakResult {
   log: string;
 }
 
+/** After the last change, so that however short the soak is, some events are decided by revisions that are beyond doubt. */
+const LAST_STANDS_MS = 2 * LATE_MS;
+
 /** Events a second that become live tasks. */
 const WANTED_PER_SECOND = 5;
 
 export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   const load = readLoad();
-  const stateDir = await realpath(await mkdtemp(join(tmpdir(), 'activity-core-soak-')));
-  await using servers = await startServers({
-    stateDir,
-    cacheDir: process.env.ACTIVITY_CORE_CACHE ?? defaultCacheDir(),
-    path: process.env.PATH ?? '',
-    ports: { temporal: 0, temporal_ui: 0, nats: 0, postgres: 0 },
-    ephemeral: true,
-    log: () => undefined,
-  });
-  const environment = await readEnvironment(servers, load);
-  const { rate, saturation } = await rateOf(servers, options);
-  await using subject = await openSoakSubject(servers, stateDir);
+  const { rate, saturation } = await rateOf(options);
+  await using soakServers = await startSoakServers();
+  const environment = await readEnvironment(soakServers.servers, load);
+  await using subject = await openSoakSubject(soakServers);
   const soaked = await soak(subject, { ...options, rate });
   options.tell('waiting until nothing is left');
   const rested = await rest(subject);
@@ -83,13 +76,10 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   };
 }
 
-async function rateOf(
-  servers: Servers,
-  { rate, tell }: SoakOptions,
-): Promise<{ rate: number; saturation: number | null }> {
+async function rateOf({ rate, tell }: SoakOptions): Promise<{ rate: number; saturation: number | null }> {
   if (rate !== null) return { rate, saturation: null };
-  tell('measuring saturation, about half a minute');
-  const saturation = await measureSaturation(servers);
+  tell('measuring saturation, about a minute');
+  const saturation = await measureSaturation(WANTED_PER_SECOND);
   tell(`saturation is ${Math.round(saturation)} events/s; half of it is what follows`);
   return { rate: saturation / 2, saturation };
 }
@@ -109,6 +99,7 @@ async function soak(subject: SoakSubject, options: SoakOptions & { rate: number 
   const samples: Sample[] = [];
   const latencies = createLatencies(subject.pool);
   const over = new AbortController();
+  const enough = new AbortController();
   const changed = Promise.withResolvers<void>();
   const { signal } = over;
   const began = Date.now();
@@ -119,21 +110,26 @@ async function soak(subject: SoakSubject, options: SoakOptions & { rate: number 
     onMetrics: latencies.watch,
   });
   if (options.leastChanges === 0) changed.resolve();
-  const lasting = abortablePause(options.seconds * 1_000, signal).then(() =>
-    signal.aborted ? undefined : changed.promise,
-  );
+  const changing = changeDefinitions(subject, {
+    first,
+    everyMs: options.changeEveryMs,
+    signal: AbortSignal.any([signal, enough.signal]),
+    onChange(change) {
+      changes.push(change);
+      if (changes.length > options.leastChanges) changed.resolve();
+    },
+  });
+  async function last(): Promise<void> {
+    await abortablePause(options.seconds * 1_000, signal);
+    if (!signal.aborted) await changed.promise;
+    enough.abort();
+    await changing;
+    await abortablePause(LAST_STANDS_MS, signal);
+  }
   const working = [
     publishing,
     latencies.run(signal),
-    changeDefinitions(subject, {
-      first,
-      everyMs: options.changeEveryMs,
-      signal,
-      onChange(change) {
-        changes.push(change);
-        if (changes.length > options.leastChanges) changed.resolve();
-      },
-    }),
+    changing,
     sampleEvery(subject, {
       everyMs: options.sampleEveryMs,
       latencies,
@@ -145,7 +141,7 @@ async function soak(subject: SoakSubject, options: SoakOptions & { rate: number 
     }),
   ];
   // It ends with the time, unless one of them fails. All come to their end before anything is taken down under them.
-  await Promise.allSettled([Promise.race([lasting, ...working])]);
+  await Promise.allSettled([Promise.race([last(), Promise.all(working)])]);
   over.abort();
   await Promise.allSettled(working);
   await Promise.all(working);

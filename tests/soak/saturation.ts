@@ -1,21 +1,49 @@
-/** What the service can do here, as row (d) of the bench has it: published and drained at once, again and again. */
-import type { Servers } from '../../src/dev/servers.ts';
+/** What the service can do here with the soak's own load: published as fast as the stream takes it, and drained at once. */
 import { perSecond } from '../bench/events.ts';
-import { publishAndSettle, WARM_UP } from '../bench/saturation.ts';
-import { openSubject } from '../bench/subject.ts';
+import { abortablePause } from './abortable-pause.ts';
+import { METRICS_TYPE } from './definitions.ts';
+import { publishEvenly } from './publisher.ts';
+import { rest } from './rest.ts';
+import { startSoakServers } from './servers.ts';
+import { openSoakSubject, type SoakSubject } from './subject.ts';
 
+const WARM_UP_MS = 10_000;
 const LASTS_MS = 30_000;
-const ROUND = { events: 20_000, specsOfTen: 8 };
+/** More than any stream takes here. */
+const METRICS_PER_SECOND = 50_000;
 
-/** Events a second, over half a minute, with a service and a database of its own. */
-export async function measureSaturation(servers: Servers): Promise<number> {
-  await using subject = await openSubject(servers);
-  await subject.start();
-  await publishAndSettle(subject, WARM_UP);
-  let [events, took] = [0, 0];
-  while (took < LASTS_MS) {
-    took += await publishAndSettle(subject, ROUND);
-    events += ROUND.events;
+/** Metrics events a second, beside so many that become live tasks; with servers of its own. */
+export async function measureSaturation(wantedPerSecond: number): Promise<number> {
+  await using soak = await startSoakServers();
+  await using subject = await openSoakSubject(soak);
+  const over = new AbortController();
+  const publishing = publishEvenly(subject.nats, {
+    metricsPerSecond: METRICS_PER_SECOND,
+    wantedPerSecond,
+    signal: over.signal,
+    onMetrics: () => undefined,
+  });
+  const lasting = async () => {
+    await abortablePause(WARM_UP_MS, over.signal);
+    const before = { events: await countMetrics(subject), at: performance.now() };
+    await abortablePause(LASTS_MS, over.signal);
+    return before;
+  };
+  try {
+    const before = await Promise.race([
+      lasting(),
+      publishing.then(() => Promise.reject(new Error('it ended'))),
+    ]);
+    over.abort();
+    await publishing;
+    await rest(subject);
+    return perSecond((await countMetrics(subject)) - before.events, performance.now() - before.at);
+  } finally {
+    over.abort();
   }
-  return perSecond(events, took);
+}
+
+async function countMetrics({ pool }: SoakSubject): Promise<number> {
+  const { rows } = await pool.query('SELECT count(*) AS n FROM events WHERE type = $1', [METRICS_TYPE]);
+  return rows[0].n;
 }

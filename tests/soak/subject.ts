@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
-import type { Servers } from '../../src/dev/servers.ts';
 import { type IssueCoreStandIn, startIssueCoreStandIn } from '../../src/dev/stand-ins/issue-core.ts';
 import { createPool, type Pool } from '../../src/store/pool.ts';
 import { applyFolder } from '../setup/apply-folder.ts';
@@ -12,6 +11,7 @@ import { createTestDatabase } from '../setup/database.ts';
 import { reviewCurrent, TOKEN } from '../setup/live-path.ts';
 import { type ServiceProcess, spawnService } from '../setup/service-process.ts';
 import { AT_FIRST, LIVE, TICKS, writeDeclared } from './definitions.ts';
+import type { SoakServers } from './servers.ts';
 
 export interface SoakSubject extends AsyncDisposable {
   definitionsDir: string;
@@ -23,18 +23,17 @@ export interface SoakSubject extends AsyncDisposable {
   service: ServiceProcess;
 }
 
-/** @param stateDir is the servers' folder, which goes with them, also after a crash of this process. */
-export async function openSoakSubject(servers: Servers, stateDir: string): Promise<SoakSubject> {
+export async function openSoakSubject(soakServers: SoakServers): Promise<SoakSubject> {
   const stack = new AsyncDisposableStack();
   try {
-    return await open(servers, stateDir, stack);
+    return await open(soakServers, stack);
   } catch (error) {
     await stack.disposeAsync();
     throw error;
   }
 }
 
-async function open(servers: Servers, stateDir: string, stack: AsyncDisposableStack): Promise<SoakSubject> {
+async function open({ servers, stateDir }: SoakServers, stack: AsyncDisposableStack): Promise<SoakSubject> {
   const issueCore = await startIssueCoreStandIn({ token: TOKEN });
   stack.defer(() => issueCore.close());
   const definitionsDir = join(stateDir, 'definitions');

@@ -86,19 +86,23 @@ function decisionsAreRight({ subject: { pool } }: Evidence): Promise<string[]> {
   );
 }
 
-/** Buckets with an odd number are stretches; between them a change was being made. */
-function revisionsAreCurrent({ subject: { pool } }: Evidence): Promise<string[]> {
-  return faultsOf(
-    pool,
-    `WITH bounds AS (SELECT array_agg(bound ORDER BY bound) AS bounds
+/** Buckets with an odd number are stretches; between them a change was being made. Where nothing was compared, nothing is shown. */
+async function revisionsAreCurrent({ subject: { pool } }: Evidence): Promise<string[]> {
+  await pool.query(
+    `CREATE TABLE soak.compared AS
+     WITH bounds AS (SELECT array_agg(bound ORDER BY bound) AS bounds
                        FROM (SELECT unnest(ARRAY[began, ended]) AS bound FROM soak.stretches) b),
           placed AS (SELECT m.*, width_bucket(m.decided_at, bounds) AS bucket FROM soak.decisions m, bounds
                       WHERE definition_id = '${MAIN}' AND bounds IS NOT NULL),
           stretches AS (SELECT s.*, 2 * row_number() OVER (ORDER BY began) - 1 AS bucket FROM soak.stretches s)
      SELECT p.id, p.definition_hash, s.main_hash, g.definition_hash AS guest, s.guest_hash
        FROM placed p JOIN stretches s USING (bucket)
-       LEFT JOIN event_decisions g ON g.event_uid = p.event_uid AND g.definition_id = '${GUEST}'
-      WHERE p.definition_hash <> s.main_hash OR g.definition_hash IS DISTINCT FROM s.guest_hash`,
+       LEFT JOIN event_decisions g ON g.event_uid = p.event_uid AND g.definition_id = '${GUEST}'`,
+  );
+  return faultsOf(
+    pool,
+    `SELECT * FROM soak.compared WHERE definition_hash <> main_hash OR guest IS DISTINCT FROM guest_hash`,
+    `SELECT 'no event was decided long enough after a change' AS fault WHERE NOT EXISTS (SELECT 1 FROM soak.compared)`,
   );
 }
 
