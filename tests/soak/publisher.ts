@@ -31,6 +31,8 @@ export interface PublisherOptions {
   signal: AbortSignal;
   /** Just before a metrics event is first sent. */
   onMetrics(n: number): void;
+  /** While it resolves to true nothing is sent; otherwise only the clock decides. */
+  mustWait?: () => Promise<boolean>;
 }
 
 const LOOK_EVERY_MS = 10;
@@ -42,7 +44,7 @@ const TRIES = 6;
 
 /** Resolves when everything is acknowledged. */
 export async function publishEvenly(nats: NatsConnection, options: PublisherOptions): Promise<Published> {
-  const { metricsPerSecond, wantedPerSecond, signal, onMetrics } = options;
+  const { metricsPerSecond, wantedPerSecond, signal, onMetrics, mustWait } = options;
   const stream = jetstream(nats);
   const start = performance.now();
   const pacers = {
@@ -78,6 +80,7 @@ export async function publishEvenly(nats: NatsConnection, options: PublisherOpti
       send(WANTED_SUBJECT, wantedBody(n), wantedId(n));
     }
     while (inFlight.size > IN_FLIGHT) await Promise.race(inFlight);
+    while (!signal.aborted && (await mustWait?.())) await abortablePause(LOOK_EVERY_MS, signal);
     await abortablePause(LOOK_EVERY_MS, signal);
   }
   await Promise.all(inFlight);

@@ -1,4 +1,8 @@
-/** What the service can do here with the soak's own load: published as fast as the stream takes it, and drained at once. */
+/**
+ * What the service can keep up with here, with the soak's own load: published as fast as it can be, while no more than a few seconds'
+ * worth waits. Published without a bound, a stream that flushes each message takes events faster than it can forget them.
+ */
+import { jetstreamManager } from '@nats-io/jetstream';
 import { perSecond } from '../bench/events.ts';
 import { abortablePause } from './abortable-pause.ts';
 import { METRICS_TYPE } from './definitions.ts';
@@ -7,17 +11,21 @@ import { rest } from './rest.ts';
 import { startSoakServers } from './servers.ts';
 import { openSoakSubject, type SoakSubject } from './subject.ts';
 
-const WARM_UP_MS = 10_000;
+const WARM_UP_MS = 15_000;
 const LASTS_MS = 30_000;
-/** More than any stream takes here. */
-const METRICS_PER_SECOND = 50_000;
+/** Messages in the stream: enough to fill every batch. */
+const MOST_WAITING = 3_000;
+/** More than can be taken; what is due after a wait comes at once. */
+const METRICS_PER_SECOND = 6_000;
 
 /** Metrics events a second, beside so many that become live tasks; with servers of its own. */
 export async function measureSaturation(wantedPerSecond: number): Promise<number> {
   await using soak = await startSoakServers();
   await using subject = await openSoakSubject(soak);
   const over = new AbortController();
+  const manager = await jetstreamManager(subject.nats);
   const publishing = publishEvenly(subject.nats, {
+    mustWait: async () => (await manager.streams.info('ACTIVITY')).state.messages > MOST_WAITING,
     metricsPerSecond: METRICS_PER_SECOND,
     wantedPerSecond,
     signal: over.signal,
