@@ -31,6 +31,8 @@ export function createPool(
   });
   // Without a listener, a server that goes away while a connection idles ends the process.
   pool.on('error', (error) => logger.warn({ err: error }, 'an idle PostgreSQL connection broke'));
+  // While one is handed over, or used between two statements, the pool does not listen. Its next statement fails, and tells.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
@@ -57,11 +59,6 @@ async function run<T>(pool: Pool, work: Work<T>, ending: 'COMMIT' | 'ROLLBACK'):
     ended ??= client.query(ending);
     return ended;
   };
-  // The pool listens only while a connection idles. One that breaks between two statements would end the process.
-  const breaks = (error: Error) => {
-    broken = error;
-  };
-  client.on('error', breaks);
   try {
     // Waited for: what went out with a BEGIN that failed would be committed by itself.
     await client.query('BEGIN');
@@ -74,8 +71,7 @@ async function run<T>(pool: Pool, work: Work<T>, ending: 'COMMIT' | 'ROLLBACK'):
     });
     throw error;
   } finally {
-    client.off('error', breaks);
-    // A connection that broke, or could not roll back, is not given to the next caller.
+    // A connection that could not roll back is not given to the next caller; nor, by the pool, one that broke.
     client.release(broken);
   }
 }

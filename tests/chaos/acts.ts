@@ -59,12 +59,24 @@ export function misbehave({ issueCore }: Subjects, { faults, rate, dice_seed }: 
 const isReplica = (name: Process): name is Replica => name === 'replica-1' || name === 'replica-2';
 
 async function kill(subjects: Subjects, processes: Process[], downMs: number): Promise<string> {
-  for (const name of processes) process.kill(subjects.pidOf(name), 'SIGKILL');
+  for (const name of processes) {
+    if (!isAlive(subjects.pidOf(name))) throw new Error(`${name} was to be killed, and had ended by itself`);
+    process.kill(subjects.pidOf(name), 'SIGKILL');
+  }
   await pause(downMs);
   await Promise.all(
     processes.map((name) => (isReplica(name) ? subjects.spawnReplica(name) : subjects.servers.restart(name))),
   );
   return `down for ${downMs} ms`;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    return false;
+  }
 }
 
 async function freeze(subjects: Subjects, processes: Process[], frozenMs: number): Promise<string> {
