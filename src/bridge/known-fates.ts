@@ -18,7 +18,7 @@ export interface Undecided extends Decoded {
 }
 
 /** Claims at one time with the look at what is on record: a message that was refused before is rare. */
-export async function withoutKnownFates(client: Queryable, decoded: Decoded): Promise<Undecided> {
+export async function claimUndecided(client: Queryable, decoded: Decoded): Promise<Undecided> {
   const { candidates, refused } = decoded;
   const [quarantined, recorded, claimed] = await pipelined([
     candidates.length > 0 ? listRefusedAmong(client, candidates.map(idOf)) : new Set<string>(),

@@ -8,7 +8,7 @@ import { type Pool, pipelined, transaction } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Decoded, decodeMessages, type Refused } from './decode.ts';
-import { withoutKnownFates } from './known-fates.ts';
+import { claimUndecided } from './known-fates.ts';
 import type { ReceivedMessage } from './message.ts';
 import { expectVersion, StaleRegistryError, withCurrentRegistry } from './stale-registry.ts';
 import { type Recorded, type WriteDeps, writeRecord } from './write-record.ts';
@@ -49,10 +49,7 @@ async function recordHalving(deps: RecordDeps, registry: Registry, decoded: Deco
   const { candidates, refused } = decoded;
   try {
     const recorded = await transaction(deps.pool, async (client, end) => {
-      const [undecided] = await pipelined([
-        withoutKnownFates(client, decoded),
-        expectVersion(client, registry),
-      ]);
+      const [undecided] = await pipelined([claimUndecided(client, decoded), expectVersion(client, registry)]);
       return writeRecord(deps, client, registry, undecided, end);
     });
     countMetrics(deps.metrics, recorded);

@@ -1,5 +1,5 @@
 /** `dispatches`: what one workflow runs. The row's id is the workflow's id. */
-import type { Queryable } from './pool.ts';
+import { type Queryable, UNSYNCED } from './pool.ts';
 
 export interface DispatchMember {
   run_id: string;
@@ -89,7 +89,7 @@ export async function insertDispatches(db: Queryable, dispatches: NewDispatch[])
 export async function beginDispatch(db: Queryable, dispatchId: string): Promise<Dispatch | null> {
   // Losing the count in a power cut is harmless, and waiting for the disk is a good part of a small dispatch's time.
   const { rows } = await db.query(
-    `WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true)),
+    `WITH ${UNSYNCED},
           before AS (SELECT attempts FROM dispatches WHERE dispatch_id = $1)
      UPDATE dispatches AS d SET attempts = greatest(d.attempts, 1) FROM unsynced, before WHERE dispatch_id = $1
      RETURNING dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, before.attempts,

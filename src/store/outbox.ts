@@ -4,7 +4,7 @@
  */
 import type { TaskSpec } from '../core/decision.ts';
 import type { JsonObject } from '../core/json.ts';
-import { type Pool, pipelined, type Queryable, transaction } from './pool.ts';
+import { type Pool, pipelined, type Queryable, transaction, UNSYNCED } from './pool.ts';
 
 /** A spec that is to be sent, with what its body names. */
 export interface OutboxTask {
@@ -121,10 +121,10 @@ export type FinalAnswer =
   | { is: 'created' | 'known' | 'open'; task_ref: string }
   | { is: 'rejected'; posted: boolean; last_error: JsonObject };
 
-/** Not flushed: an answer that a power cut takes is one that nobody read, and the post is repeated. The dispatch's end is flushed. */
-const UNSYNCED = "WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true))";
-
-/** What it is now; null where the answer does not count: another process was faster, or has a post out. */
+/**
+ * What it is now; null where the answer does not count: another process was faster, or has a post out. Not flushed: an answer that a
+ * power cut takes is one that nobody read, and the post is repeated. The dispatch's end is flushed.
+ */
 export async function recordAnswer(
   db: Queryable,
   idempotencyKey: string,
@@ -133,14 +133,14 @@ export async function recordAnswer(
   const { rows } =
     answer.is === 'rejected'
       ? await db.query(
-          `${UNSYNCED} UPDATE task_spawn_log
+          `WITH ${UNSYNCED} UPDATE task_spawn_log
               SET status = 'failed', last_error = $2, attempts = greatest(attempts, 1), leased_until = NULL, not_before = NULL,
                   unanswered_posts = unanswered_posts - CASE WHEN $3 THEN 1 ELSE 0 END
              FROM unsynced WHERE idempotency_key = $1 AND status = 'pending' RETURNING status`,
           [idempotencyKey, JSON.stringify(answer.last_error), answer.posted],
         )
       : await db.query(
-          `${UNSYNCED} UPDATE task_spawn_log
+          `WITH ${UNSYNCED} UPDATE task_spawn_log
               SET status = CASE WHEN $3 = 'created' OR ($3 = 'known' AND unanswered_posts > 1) THEN 'created'
                                 ELSE 'duplicate' END,
                   task_ref = $2, last_error = NULL, emitted_at = clock_timestamp(), attempts = greatest(attempts, 1),

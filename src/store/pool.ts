@@ -89,6 +89,9 @@ export async function pipelined<T extends readonly unknown[]>(
   return Promise.all(statements);
 }
 
+/** After `WITH`, and named in `FROM`: a statement of its own that a power cut may undo, and that waits for no disk. */
+export const UNSYNCED = "unsynced AS (SELECT set_config('synchronous_commit', 'off', true))";
+
 type Parser = (text: string) => unknown;
 
 function getTypeParser(oid: number, format?: 'text' | 'binary'): Parser {

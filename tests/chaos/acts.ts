@@ -2,7 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import pg from 'pg';
+import { identify } from '../../src/dev/servers/process-identity.ts';
 import { holdTable } from '../setup/hold-table.ts';
+
 import { until } from '../setup/until.ts';
 import type { Act, Misbehaviour, Process, Subject } from './plan.ts';
 import { childrenOf } from './processes.ts';
@@ -60,7 +62,8 @@ const isReplica = (name: Process): name is Replica => name === 'replica-1' || na
 
 async function kill(subjects: Subjects, processes: Process[], downMs: number): Promise<string> {
   for (const name of processes) {
-    if (!isAlive(subjects.pidOf(name))) throw new Error(`${name} was to be killed, and had ended by itself`);
+    if (identify(subjects.pidOf(name)) === null)
+      throw new Error(`${name} was to be killed, and had ended by itself`);
     process.kill(subjects.pidOf(name), 'SIGKILL');
   }
   await pause(downMs);
@@ -68,15 +71,6 @@ async function kill(subjects: Subjects, processes: Process[], downMs: number): P
     processes.map((name) => (isReplica(name) ? subjects.spawnReplica(name) : subjects.servers.restart(name))),
   );
   return `down for ${downMs} ms`;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    return false;
-  }
 }
 
 async function freeze(subjects: Subjects, processes: Process[], frozenMs: number): Promise<string> {

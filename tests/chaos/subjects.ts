@@ -1,16 +1,15 @@
 /** What is attacked: servers of the seed's own, two replicas of the service, and an issue-core that can be made to fail. */
-import { mkdtemp, realpath } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
-import { defaultCacheDir, type Servers, startServers } from '../../src/dev/servers.ts';
+import type { Servers } from '../../src/dev/servers.ts';
 import { type IssueCoreStandIn, startIssueCoreStandIn } from '../../src/dev/stand-ins/issue-core.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createPool, type Pool } from '../../src/store/pool.ts';
 import { applyFolder } from '../setup/apply-folder.ts';
 import { reviewCurrent, TOKEN } from '../setup/live-path.ts';
+import { startOwnServers } from '../setup/own-servers.ts';
 import { post } from '../setup/schedule-path.ts';
 import { type ServiceProcess, spawnService } from '../setup/service-process.ts';
 import { LIVE, TICKS, writeDefinitions } from './definitions.ts';
@@ -49,17 +48,7 @@ export async function openSubjects(): Promise<Subjects> {
 }
 
 async function open(stack: AsyncDisposableStack): Promise<Subjects> {
-  const stateDir = await realpath(await mkdtemp(join(tmpdir(), 'activity-core-chaos-')));
-  const servers = stack.use(
-    await startServers({
-      stateDir,
-      cacheDir: process.env.ACTIVITY_CORE_CACHE ?? defaultCacheDir(),
-      path: process.env.PATH ?? '',
-      ports: { temporal: 0, temporal_ui: 0, nats: 0, postgres: 0 },
-      ephemeral: true,
-      log: () => undefined,
-    }),
-  );
+  const { servers, stateDir } = stack.use(await startOwnServers('chaos'));
   const issueCore = await startIssueCoreStandIn({ token: TOKEN });
   stack.defer(() => issueCore.close());
   // Within the servers' folder, which goes with them, also after a crash of this process.

@@ -1,6 +1,7 @@
 /** One soak, from starting servers of its own to the verdict. */
 import { readEnvironment, readLoad } from '../bench/environment.ts';
 import type { Check } from '../setup/checks.ts';
+import { startOwnServers } from '../setup/own-servers.ts';
 import { abortablePause } from './abortable-pause.ts';
 import { type Change, changeDefinitions, declare } from './changes.ts';
 import { AT_FIRST } from './definitions.ts';
@@ -12,7 +13,6 @@ import { rest } from './rest.ts';
 import type { Sample } from './sample.ts';
 import { sampleEvery } from './sampler.ts';
 import { measureSaturation } from './saturation.ts';
-import { startSoakServers } from './servers.ts';
 import { openSoakSubject, type SoakSubject } from './subject.ts';
 import { judge } from './verdict.ts';
 
@@ -53,9 +53,9 @@ const WANTED_PER_SECOND = 5;
 export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   const load = readLoad();
   const { rate, saturation } = await rateOf(options);
-  await using soakServers = await startSoakServers();
-  const environment = await readEnvironment(soakServers.servers, load);
-  await using subject = await openSoakSubject(soakServers);
+  await using ownServers = await startOwnServers('soak');
+  const environment = await readEnvironment(ownServers.servers, load);
+  await using subject = await openSoakSubject(ownServers);
   const soaked = await soak(subject, { ...options, rate });
   options.tell('waiting until nothing is left');
   const rested = await rest(subject);

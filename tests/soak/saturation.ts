@@ -4,11 +4,11 @@
  */
 import { jetstreamManager } from '@nats-io/jetstream';
 import { perSecond } from '../bench/events.ts';
+import { startOwnServers } from '../setup/own-servers.ts';
 import { abortablePause } from './abortable-pause.ts';
 import { METRICS_TYPE } from './definitions.ts';
 import { publishEvenly } from './publisher.ts';
 import { rest } from './rest.ts';
-import { startSoakServers } from './servers.ts';
 import { openSoakSubject, type SoakSubject } from './subject.ts';
 
 const WARM_UP_MS = 15_000;
@@ -20,8 +20,8 @@ const METRICS_PER_SECOND = 6_000;
 
 /** Metrics events a second, beside so many that become live tasks; with servers of its own. */
 export async function measureSaturation(wantedPerSecond: number): Promise<number> {
-  await using soak = await startSoakServers();
-  await using subject = await openSoakSubject(soak);
+  await using ownServers = await startOwnServers('soak');
+  await using subject = await openSoakSubject(ownServers);
   const over = new AbortController();
   const manager = await jetstreamManager(subject.nats);
   const publishing = publishEvenly(subject.nats, {
@@ -40,7 +40,7 @@ export async function measureSaturation(wantedPerSecond: number): Promise<number
   try {
     const before = await Promise.race([
       lasting(),
-      publishing.then(() => Promise.reject(new Error('it ended'))),
+      publishing.then(() => Promise.reject(new Error('the publisher ended before it was told to'))),
     ]);
     over.abort();
     await publishing;

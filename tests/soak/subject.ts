@@ -9,9 +9,9 @@ import { createPool, type Pool } from '../../src/store/pool.ts';
 import { applyFolder } from '../setup/apply-folder.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { reviewCurrent, TOKEN } from '../setup/live-path.ts';
+import type { OwnServers } from '../setup/own-servers.ts';
 import { type ServiceProcess, spawnService } from '../setup/service-process.ts';
 import { AT_FIRST, LIVE, TICKS, writeDeclared } from './definitions.ts';
-import type { SoakServers } from './servers.ts';
 
 export interface SoakSubject extends AsyncDisposable {
   definitionsDir: string;
@@ -23,17 +23,17 @@ export interface SoakSubject extends AsyncDisposable {
   service: ServiceProcess;
 }
 
-export async function openSoakSubject(soakServers: SoakServers): Promise<SoakSubject> {
+export async function openSoakSubject(ownServers: OwnServers): Promise<SoakSubject> {
   const stack = new AsyncDisposableStack();
   try {
-    return await open(soakServers, stack);
+    return await open(ownServers, stack);
   } catch (error) {
     await stack.disposeAsync();
     throw error;
   }
 }
 
-async function open({ servers, stateDir }: SoakServers, stack: AsyncDisposableStack): Promise<SoakSubject> {
+async function open({ servers, stateDir }: OwnServers, stack: AsyncDisposableStack): Promise<SoakSubject> {
   const issueCore = await startIssueCoreStandIn({ token: TOKEN });
   stack.defer(() => issueCore.close());
   const definitionsDir = join(stateDir, 'definitions');
