@@ -17,10 +17,11 @@ import type { Recorded } from './write-record.ts';
 /** With more dispatches than this not closed, whoever recorded them, nothing is recorded: the stream holds the backlog. */
 const MAX_OPEN_DISPATCHES = 24;
 /**
- * With more than this of our own at work, the next batch grows instead, unless it cannot grow any more. Measured: a workflow
- * costs the same for one event as for hundreds, so that many small ones wait for one another.
+ * While events come faster than a batch is over, the next one grows, and for as long again as the last one took, unless it cannot
+ * grow any more. Measured: a workflow costs the same for one event as for hundreds; many small ones take the processors from NATS,
+ * which then forgets messages more slowly than they come.
  */
-const MAX_OWN_DISPATCHES = 2;
+const MAX_GROWING_MS = 100;
 /** Batches that are recorded and wait for their workflows' start. */
 const MAX_SETTLING = 4;
 const CAPACITY_POLL_MS = 10;
@@ -59,6 +60,7 @@ export function startFlushing(deps: FlushDeps): Flushing {
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       await inbox.filled();
+      const began = performance.now();
       const batch = inbox.take();
       if (batch.length === 0) return;
       for (const message of batch) inHand.add(message);
@@ -72,6 +74,9 @@ export function startFlushing(deps: FlushDeps): Flushing {
       own.add(recorded.dispatch_ids);
       if (settling.size >= MAX_SETTLING) await Promise.race(settling);
       await untilCapacity(recorded.open_dispatches);
+      // An event that comes when nothing waits is alone, and goes at once.
+      if (inbox.waiting().length > 0)
+        await inbox.fullWithin(Math.min(performance.now() - began, MAX_GROWING_MS));
     }
   }
 
@@ -94,7 +99,7 @@ export function startFlushing(deps: FlushDeps): Flushing {
 
   async function untilCapacity(open: number): Promise<void> {
     const since = performance.now();
-    const isBusy = () => own.list().length > MAX_OWN_DISPATCHES && !inbox.isFull();
+    const isBusy = () => own.list().length > 0 && !inbox.isFull();
     const mustWait = () => open > MAX_OPEN_DISPATCHES || isBusy();
     while (mustWait() && !stopping.signal.aborted) {
       const pressure = await untilDone('record', () => deps.readPressure(own.list()));
@@ -102,7 +107,8 @@ export function startFlushing(deps: FlushDeps): Flushing {
       open = pressure.open;
       own.keep(pressure.among);
       if (!mustWait()) break;
-      await sleep(CAPACITY_POLL_MS);
+      if (inbox.isFull()) await sleep(CAPACITY_POLL_MS);
+      else await inbox.fullWithin(CAPACITY_POLL_MS);
       if (performance.now() - since > STALL_MS)
         faults.set('capacity', `capacity: ${open} dispatches stay open; does a worker run?`);
     }

@@ -9,6 +9,8 @@ export interface Inbox {
   filled(): Promise<void>;
   /** The next batch cannot be larger. */
   isFull(): boolean;
+  /** Resolves when the inbox is full or closed, at the latest after `ms`. */
+  fullWithin(ms: number): Promise<void>;
   /** Resolves when there is room for another pull, or the inbox is closed. */
   hasRoom(): Promise<void>;
   take(): JsMsg[];
@@ -39,6 +41,15 @@ export function createInbox(limits: { messages: number; bytes: number }): Inbox 
     },
     filled: () => until(() => waiting.length > 0),
     isFull,
+    async fullWithin(ms) {
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        announce();
+      }, ms);
+      await until(() => late || isFull());
+      clearTimeout(timer);
+    },
     hasRoom: () => until(() => !isFull()),
     take() {
       let taken = 0;

@@ -1,7 +1,7 @@
 /** The dispatches of this subscriber that are at work, as far as it knows. */
 
 /** One that takes longer has a fault of its own to get over, and holds nobody up. */
-const SLOW_MS = 5_000;
+const SLOW_MS = 2_000;
 
 export interface OwnDispatches {
   add(dispatchIds: string[]): void;

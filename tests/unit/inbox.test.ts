@@ -50,3 +50,25 @@ test('a batch ends with the message that crosses the bytes, and the rest stays',
   expect(inbox.take()).toEqual([three]);
   expect(await isFull(inbox)).toBe(false);
 });
+
+const NEVER_MS = 2 ** 31 - 1;
+
+test('who waits for a full batch goes on with the message that fills it', async () => {
+  const inbox = createInbox(LIMITS);
+  const full = inbox.fullWithin(NEVER_MS).then(() => inbox.waiting().length);
+  for (let n = 0; n < 3; n += 1) {
+    inbox.add(message(1));
+    await new Promise((turn) => setImmediate(turn));
+  }
+  expect(await full).toBe(3);
+});
+
+test('who waits for a full batch goes on without it after a while, or when nothing more comes', async () => {
+  const inbox = createInbox(LIMITS);
+  inbox.add(message(1));
+  await inbox.fullWithin(1);
+  const closed = inbox.fullWithin(NEVER_MS);
+  inbox.close();
+  await closed;
+  expect(inbox.isFull()).toBe(false);
+});
