@@ -64,7 +64,7 @@ const environmentSchema = z.object({
   OPS_EVIDENCE_BACKEND: z
     .literal(
       'state-hub',
-      'state-hub; inter-hub stays refused until the custody of OPS_HUB_KEY is settled: State Hub ops_inventory_probe progress is the accepted path (docs/runbook.md, "Operations evidence")',
+      'state-hub; inter-hub stays refused until the custody of OPS_HUB_KEY is settled: State Hub ops_inventory_probe progress is the accepted path (docs/runbook.md, "Evidence posture")',
     )
     .default('state-hub'),
   OPS_HUB_KEY: secret.optional(),

@@ -176,14 +176,6 @@ test('the architecture names each room, and no other', () => {
   expect(named.toSorted()).toEqual([...rooms].toSorted());
 });
 
-test('the conventions name each error code of a run, and no other', () => {
-  const [, union = ''] = /type RunErrorCode =([^;]*);/.exec(read('src/core/decision.ts')) ?? [];
-  const documented = rows(section('docs/conventions.md', '## Error codes of runs'));
-  expect(documented.flatMap(([cell]) => codes(cell)).toSorted()).toEqual(
-    matches(union, /'([a-z_]+)'/g).toSorted(),
-  );
-});
-
 test.each(['docs/adr/adr-003-rule-instruction-model.md', 'SCOPE.md'])(
   '%s says in the same words that review_required is metadata and is never sent',
   (file) => {
@@ -211,11 +203,11 @@ function commandOf(program: Command, [word, ...rest]: string[]): Command {
   return command ? commandOf(command, rest) : program;
 }
 
-describe('docs/events.md', () => {
-  const [envelope, cloudEvent, activityStream] = matches(read('docs/events.md'), /^```json\n(.*?)^```$/gms);
+describe('docs/integrations/events.md', () => {
+  const [envelope, cloudEvent, activityStream] = matches(read('docs/integrations/events.md'), /^```json\n(.*?)^```$/gms);
   const eventType = parse(read('definitions/event-types/kaizen.metrics.recorded.yaml'));
   const validate = createAttributesValidator(eventType);
-  const refusals = rows(section('docs/events.md', '## Quarantine'));
+  const refusals = rows(section('docs/integrations/events.md', '## Quarantine'));
 
   function refusalOf(text: string) {
     const decoded = decodeEnvelope(new TextEncoder().encode(text), '2026-11-20T08:15:00Z');

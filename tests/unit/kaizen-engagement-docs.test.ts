@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { SKIP_ADVICE } from '../../src/cli/engagement-report.ts';
 import { createAttributesValidator } from '../../src/core/attributes.ts';
 import { checkEvent, decodeEnvelope } from '../../src/core/envelope.ts';
 import { loadDefinitions } from '../../src/definitions/load.ts';
@@ -73,19 +72,6 @@ test('its table of crons is that of the shipped definitions, all of which are en
   expect(documented.toSorted((a, b) => a.id.localeCompare(b.id))).toMatchObject(
     shipped.map(({ id, enabled, cron, timezone, agents }) => ({ id, enabled, cron, timezone, agents })),
   );
-});
-
-test('it names each code of a skipped repository, and so does the guide for authors', () => {
-  const codes = Object.keys(SKIP_ADVICE).sort();
-  const isCode = (cell: string) =>
-    /^(?:missing|no_|malformed|invalid_|outside_|too_|unreadable|engagement_m)/.test(cell);
-  const named = (document: string) =>
-    rowsOf(document)
-      .map(([cell]) => plain(cell))
-      .filter(isCode)
-      .sort();
-  expect(named(text)).toEqual(codes);
-  expect(named(readFileSync('docs/definitions.md', 'utf8'))).toEqual(codes);
 });
 
 test('its event is accepted', () => {
