@@ -1,48 +1,15 @@
 /** What the documents say of files, commands, codes and tables is held to the code. */
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
 import { createProgram } from '../../src/cli/program.ts';
 import { parseConfig } from '../../src/config.ts';
-import { createAttributesValidator } from '../../src/core/attributes.ts';
-import { checkEvent, decodeEnvelope, QUARANTINE_REASONS } from '../../src/core/envelope.ts';
+import { codes, matches, prose, read, rows, section } from './markdown.ts';
 
-const read = (file: string) => readFileSync(file, 'utf8');
 const documents = globSync(['*.md', 'docs/**/*.md', 'workplans/*.md', 'history/*.md']).sort();
 const adrs = globSync('docs/adr/adr-*.md').sort();
-const workplans = globSync('workplans/*.md');
 const sources = globSync('src/**/*.ts').map(read).join('\n');
-
-/** The text without what is quoted in blocks. */
-const prose = (file: string) => read(file).replaceAll(/^```.*?^```$/gms, '');
-const matches = (text: string, pattern: RegExp) =>
-  [...text.matchAll(pattern)].map(([, first]) => first ?? '');
-
-/** The lines below a heading, up to the next heading of any level. */
-function section(file: string, heading: string): string {
-  const [, below] = read(file).split(`\n${heading}\n`);
-  if (below === undefined) throw new Error(`${file} has no heading ${heading}`);
-  return below.split(/\n#+ /)[0] ?? '';
-}
-
-/** The cells of each row of the tables in a text, without the heads. */
-function rows(text: string): string[][] {
-  return [...text.matchAll(/^\|(?:.*\|)\n\|[-|]+\|\n((?:\|.*\|\n)+)/gm)].flatMap(([, body]) =>
-    (body ?? '')
-      .trimEnd()
-      .split('\n')
-      .map((row) =>
-        row
-          .slice(1, -1)
-          .split('|')
-          .map((cell) => cell.trim()),
-      ),
-  );
-}
-
-const codes = (cell: string | undefined) => matches(cell ?? '', /`([^`]+)`/g);
 
 describe.each(documents)('%s', (file) => {
   test('has only links that lead somewhere', () => {
@@ -126,43 +93,6 @@ describe.each(adrs)('%s', (file) => {
   });
 });
 
-describe.each(workplans)('%s', (file) => {
-  const [, head = '', body = ''] = read(file).split(/^---$/m);
-  const plan = parse(head);
-
-  test('has its front matter', () => {
-    expect(plan).toEqual({
-      id: expect.stringMatching(/^ACTIVITY-WP-\d{4}$/),
-      type: 'workplan',
-      title: expect.any(String),
-      domain: expect.any(String),
-      repo: 'activity-core',
-      status: expect.stringMatching(/^(active|blocked|done)$/),
-      owner: expect.any(String),
-      topic_slug: expect.stringMatching(/^[a-z0-9-]+$/),
-      created: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
-      updated: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
-    });
-    expect(file).toBe(`workplans/${plan.id}-${plan.topic_slug}.md`);
-  });
-
-  test('has tasks with id, status, priority and acceptance criteria', () => {
-    const tasks = body.split(/^## /m).filter((text) => text.includes('```yaml'));
-    const ids = tasks.map((text) => {
-      const task = parse(matches(text, /^```yaml\n(.*?)^```$/gms)[0] ?? '');
-      expect(task).toEqual({
-        id: expect.stringMatching(new RegExp(`^${plan.id}-T\\d\\d$`)),
-        status: expect.stringMatching(/^(todo|in_progress|wait|done)$/),
-        priority: expect.stringMatching(/^(low|medium|high)$/),
-      });
-      expect(text, task.id).toMatch(/^Acceptance criteria:\n\n- /m);
-      return task.id;
-    });
-    expect(ids.length).toBeGreaterThan(0);
-    expect(new Set(ids).size).toBe(ids.length);
-  });
-});
-
 test('the architecture names each table that the migrations make, and no other', () => {
   const migrations = globSync('migrations/*.sql').map(read).join('\n');
   const made = matches(migrations, /^CREATE TABLE (\w+)/gm);
@@ -203,51 +133,46 @@ function commandOf(program: Command, [word, ...rest]: string[]): Command {
   return command ? commandOf(command, rest) : program;
 }
 
-describe('docs/integrations/events.md', () => {
-  const [envelope, cloudEvent, activityStream] = matches(read('docs/integrations/events.md'), /^```json\n(.*?)^```$/gms);
-  const eventType = parse(read('definitions/event-types/kaizen.metrics.recorded.yaml'));
-  const validate = createAttributesValidator(eventType);
-  const refusals = rows(section('docs/integrations/events.md', '## Quarantine'));
+const inOneLine = (file: string) => prose(file).replaceAll(/\s+/g, ' ');
 
-  function refusalOf(text: string) {
-    const decoded = decodeEnvelope(new TextEncoder().encode(text), '2026-11-20T08:15:00Z');
-    if (!decoded.ok) return decoded;
-    return checkEvent(decoded.envelope, {
-      subject: 'activity.kaizen.metrics.recorded',
-      attributesCheck: (type) => (type === eventType.type ? validate : null),
-      now: Date.parse('2026-11-21T00:00:00Z'),
-      dedupeDays: 400,
-    });
+describe.each([
+  ['access', 'The admin API is ClusterIP-only until a separate decision on authenticated ingress.', '## Access posture'],
+  [
+    'evidence',
+    'Ops evidence is fallback-first: the accepted path is State Hub progress of the type `ops_inventory_probe`.',
+    '## Evidence posture',
+  ],
+])('the posture on %s', (name, statement, heading) => {
+  test('is one statement, wherever it is made', () => {
+    expect(section('docs/runbook.md', heading).replaceAll(/\s+/g, ' ')).toContain(statement);
+    const manifests = globSync('k8s/railiance/README.md').filter(() => name === 'access');
+    for (const file of ['SCOPE.md', ...manifests]) expect(inOneLine(file), file).toContain(statement);
+  });
+});
+
+test('nothing in the sources reads or writes task_instances', () => {
+  const naming = globSync('src/**/*.ts').filter((file) => read(file).includes('task_instances'));
+  expect(naming.sort()).toEqual(['src/store/service-role.ts', 'src/workflows/task-executor.ts']);
+  expect(read('src/store/service-role.ts')).toContain('  task_instances: [],\n');
+});
+
+test('the runbook has a recipe for each symptom, from what is seen to when it is over', () => {
+  const [, chapter = ''] = read('docs/runbook.md').split('\n## What is wrong, by symptom\n');
+  const [, ...recipes] = chapter.split(/\n## /)[0]?.split(/\n### /) ?? [];
+  expect(recipes.map((recipe) => recipe.split('\n')[0])).toEqual([
+    'Consumer lag grows',
+    'Events are quarantined',
+    'Runs fail',
+    'Tasks stay pending',
+    'An expectation is breached',
+    'Trust is lost',
+    'Ticks are missed',
+    'Not ready',
+    'Nothing is measured',
+  ]);
+  for (const recipe of recipes) {
+    for (const part of ['**You see**', '**Why.**', '```sh', '**Do.**', '**It is over**']) {
+      expect(recipe).toContain(`\n${part}`);
+    }
   }
-
-  test('both forms of its example are accepted', () => {
-    expect([refusalOf(envelope ?? ''), refusalOf(cloudEvent ?? '')]).toEqual([null, null]);
-  });
-
-  test('its stream is JSON', () => {
-    expect(JSON.parse(activityStream ?? '')).toMatchObject({ name: 'ACTIVITY', retention: 'workqueue' });
-  });
-
-  test('it names each reason of quarantine, and no other', () => {
-    const named = new Set(refusals.flatMap(([cell]) => codes(cell)));
-    expect([...named].toSorted()).toEqual([...QUARANTINE_REASONS].toSorted());
-  });
-
-  const changes = refusals
-    .filter(([, example]) => example?.startsWith('`"'))
-    .filter(([reason]) => reason !== '`id_conflict`');
-
-  test.each(changes)('%s is what becomes of %s', (reason, example, violation) => {
-    const [pointer, message] = codes(violation);
-    // Of two members with one name, the later counts.
-    const changed = `${(envelope ?? '').trimEnd().slice(0, -1)}, ${codes(example)[0]} }`;
-    expect(refusalOf(changed)).toMatchObject({
-      reason: codes(reason)[0],
-      violations: [{ pointer, message }],
-    });
-  });
-
-  test('it has an example for most reasons', () => {
-    expect(changes.length).toBeGreaterThanOrEqual(8);
-  });
 });

@@ -1,37 +1,26 @@
 /** docs/errors.md is held to the code, both ways: no code without a line, no line without a code. */
-import { globSync, readFileSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { PROBLEMS } from '../../src/api/problem.ts';
 import { SKIP_ADVICE } from '../../src/cli/engagement-report.ts';
 import { QUARANTINE_REASONS } from '../../src/core/envelope.ts';
+import { codes, matches as all, read, rows, section } from './markdown.ts';
 
-const page = readFileSync('docs/errors.md', 'utf8');
-const sources = globSync('src/**/*.ts').map((file) => readFileSync(file, 'utf8'));
-const all = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, first]) => first ?? '');
+const sources = globSync('src/**/*.ts').map(read);
 
-/** The rows of the table below a heading, each with its cells. */
-function rowsBelow(heading: string): string[][] {
-  const [, below = ''] = page.split(`\n## ${heading}\n`);
-  const [section = ''] = below.split('\n## ');
-  const [, ...rows] = all(section, /^\| (.*) \|$/gm).map((row) => row.split(' | '));
-  return rows;
-}
-
-const codesBelow = (heading: string) =>
-  rowsBelow(heading)
-    .flatMap(([codes = '']) => all(codes, /`([a-z_]+)`/g))
-    .toSorted();
-const unique = (codes: readonly string[]) => [...new Set(codes)].toSorted();
+const rowsBelow = (heading: string) => rows(section('docs/errors.md', `## ${heading}`));
+const codesBelow = (heading: string) => rowsBelow(heading).flatMap(([cell]) => codes(cell)).toSorted();
+const unique = (found: readonly string[]) => [...new Set(found)].toSorted();
 
 test('it names each problem of the API with its status', () => {
-  const documented = rowsBelow('API').map(([code = '', status]) => [code.replaceAll('`', ''), Number(status)]);
+  const documented = rowsBelow('API').map(([code, status]) => [codes(code)[0], Number(status)]);
   expect(Object.fromEntries(documented)).toEqual(
     Object.fromEntries(Object.entries(PROBLEMS).map(([code, { status }]) => [code, status])),
   );
 });
 
 test('it names each error code of a run', () => {
-  const [, union = ''] = /type RunErrorCode =([^;]*);/.exec(readFileSync('src/core/decision.ts', 'utf8')) ?? [];
+  const [, union = ''] = /type RunErrorCode =([^;]*);/.exec(read('src/core/decision.ts')) ?? [];
   expect(codesBelow('Run errors')).toEqual(unique(all(union, /'([a-z_]+)'/g)));
 });
 
@@ -45,7 +34,7 @@ test('it names each code of a skipped repository', () => {
 
 test('it names each reason why specs are only audited, word for word', () => {
   const said = ['src/sinks/sink-mode.ts', 'src/activities/why-not-live.ts'].flatMap((file) =>
-    all(readFileSync(file, 'utf8'), /(?:reason: |return |SAYS_AUDIT = )'([^']+)'/g),
+    all(read(file), /(?:reason: |return |SAYS_AUDIT = )'([^']+)'/g),
   );
   expect(rowsBelow('Why it is audit').map(([reason]) => reason)).toEqual(expect.arrayContaining(said));
   expect(rowsBelow('Why it is audit')).toHaveLength(said.length);
@@ -65,8 +54,8 @@ test('it names the code of each error of its own', () => {
 
 test('it names each type with which a workflow or an activity fails', () => {
   const thrown = sources.flatMap((source) => [
-    ...all(source, /\b(?:nonRetryable|retryable)\([^;]*?'([a-z_]+)',?\s*\)/g),
-    ...all(source, /\bApplicationFailure\.create\(\{[^}]*?type: '([a-z_]+)'/g),
+    ...all(source, /\b(?:nonRetryable|retryable)\([^;]*?'([a-z]+_[a-z_]+)',?\s*\)/g),
+    ...all(source, /\bApplicationFailure\.create\(\{[^;]*?type: '([a-z_]+)'/g),
     ...all(source, /\blater\([a-z_]+, '([a-z_]+)'\)/g),
   ]);
   expect(codesBelow('Failures in Temporal')).toEqual(unique(thrown));
