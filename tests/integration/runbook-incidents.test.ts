@@ -122,7 +122,10 @@ test('a failed run is looked at, its definition is mended, and it is retried', a
   await path.publish(metricsEvent('careless-1'));
   await until('its run fails', async () => (await runsThat("status = 'failed'")) === 1);
   expect(await follow('Runs fail')).toContain('rule_error');
-  await write('careless.yaml', careless('has(context.metrics.summary.runs) && context.metrics.summary.runs > 3'));
+  await write(
+    'careless.yaml',
+    careless('has(context.metrics.summary.runs) && context.metrics.summary.runs > 3'),
+  );
   await apply();
   await follow('Runs fail', 1);
   await until(
@@ -144,7 +147,9 @@ test('what a refused token left pending is sent on the word of an operator', asy
 
 test('the commands that only look answer', async () => {
   const { follow } = operator;
-  expect(await follow('Consumer lag grows')).toMatch(/activity_core_consumer_lag 0[^]*activity_core_open_dispatches/);
+  expect(await follow('Consumer lag grows')).toMatch(
+    /activity_core_consumer_lag 0[\s\S]*activity_core_open_dispatches/,
+  );
   expect(await follow('An expectation is breached')).toContain('daily-statehub-wsjf-triage');
   expect(await follow('Trust is lost')).toContain('is not trusted');
   expect(await follow('Not ready')).toContain('"status":"ready"');
@@ -157,7 +162,8 @@ test('those that start something start it', async () => {
   await follow('An expectation is breached', 1);
   await until(
     'the run is there',
-    async () => (await runsThat("definition_id = 'daily-statehub-wsjf-triage' AND trigger_kind = 'manual'")) === 1,
+    async () =>
+      (await runsThat("definition_id = 'daily-statehub-wsjf-triage' AND trigger_kind = 'manual'")) === 1,
   );
   await follow('Evidence posture');
   await follow('Ticks are missed');

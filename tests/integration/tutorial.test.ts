@@ -43,7 +43,10 @@ test('the tutorial leads from an empty folder to a task on record, and back', as
 
   const [publish, look] = blocksBelow(tutorial, 'Let it run');
   await reader.run(publish?.text ?? '');
-  await until('the run is over', async () => (await path.count('activity_runs', "status = 'completed'")) === 1);
+  await until(
+    'the run is over',
+    async () => (await path.count('activity_runs', "status = 'completed'")) === 1,
+  );
   const seen = await reader.run(look?.text ?? '');
   expect(seen).toContain('Look at the build of pilot-a');
   expect(seen).toContain('audited');

@@ -136,7 +136,11 @@ function commandOf(program: Command, [word, ...rest]: string[]): Command {
 const inOneLine = (file: string) => prose(file).replaceAll(/\s+/g, ' ');
 
 describe.each([
-  ['access', 'The admin API is ClusterIP-only until a separate decision on authenticated ingress.', '## Access posture'],
+  [
+    'access',
+    'The admin API is ClusterIP-only until a separate decision on authenticated ingress.',
+    '## Access posture',
+  ],
   [
     'evidence',
     'Ops evidence is fallback-first: the accepted path is State Hub progress of the type `ops_inventory_probe`.',

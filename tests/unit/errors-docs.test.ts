@@ -4,12 +4,15 @@ import { expect, test } from 'vitest';
 import { PROBLEMS } from '../../src/api/problem.ts';
 import { SKIP_ADVICE } from '../../src/cli/engagement-report.ts';
 import { QUARANTINE_REASONS } from '../../src/core/envelope.ts';
-import { codes, matches as all, read, rows, section } from './markdown.ts';
+import { matches as all, codes, read, rows, section } from './markdown.ts';
 
 const sources = globSync('src/**/*.ts').map(read);
 
 const rowsBelow = (heading: string) => rows(section('docs/errors.md', `## ${heading}`));
-const codesBelow = (heading: string) => rowsBelow(heading).flatMap(([cell]) => codes(cell)).toSorted();
+const codesBelow = (heading: string) =>
+  rowsBelow(heading)
+    .flatMap(([cell]) => codes(cell))
+    .toSorted();
 const unique = (found: readonly string[]) => [...new Set(found)].toSorted();
 
 test('it names each problem of the API with its status', () => {
@@ -47,14 +50,12 @@ test('it names the code of each error of its own', () => {
   const declared = sources.flatMap((source) =>
     all(source, /^ {2}readonly code(?:: | = )([^;]+);$/gm).flatMap((codes) => all(codes, /'([a-z_]+)'/g)),
   );
-  expect(codesBelow('Starting and applying')).toEqual(
-    unique(declared).filter((code) => !INTERNAL.has(code)),
-  );
+  expect(codesBelow('Starting and applying')).toEqual(unique(declared).filter((code) => !INTERNAL.has(code)));
 });
 
 test('it names each type with which a workflow or an activity fails', () => {
   const thrown = sources.flatMap((source) => [
-    ...all(source, /\b(?:nonRetryable|retryable)\([^;]*?'([a-z]+_[a-z_]+)',?\s*\)/g),
+    ...all(source, /\b(?:nonRetryable|retryable)\([^()]*?'([a-z]+_[a-z_]+)',?\s*\)/g),
     ...all(source, /\bApplicationFailure\.create\(\{[^;]*?type: '([a-z_]+)'/g),
     ...all(source, /\blater\([a-z_]+, '([a-z_]+)'\)/g),
   ]);

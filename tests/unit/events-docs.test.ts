@@ -6,7 +6,10 @@ import { checkEvent, decodeEnvelope, QUARANTINE_REASONS } from '../../src/core/e
 import { codes, matches, read, rows, section } from './markdown.ts';
 
 describe('docs/integrations/events.md', () => {
-  const [envelope, cloudEvent, activityStream] = matches(read('docs/integrations/events.md'), /^```json\n(.*?)^```$/gms);
+  const [envelope, cloudEvent, activityStream] = matches(
+    read('docs/integrations/events.md'),
+    /^```json\n(.*?)^```$/gms,
+  );
   const eventType = parse(read('definitions/event-types/kaizen.metrics.recorded.yaml'));
   const validate = createAttributesValidator(eventType);
   const refusals = rows(section('docs/integrations/events.md', '## Quarantine'));

@@ -111,6 +111,8 @@ test('every function and macro that there is has an example', () => {
 test('every operator has an example', () => {
   const examples = examplesOf('cel').map(({ source }) => ` ${source} `);
   const operators = ['==', '!=', '<', '<=', '>', '>=', '+', '-', '*', '/', '%', '&&', '||', '?', 'in'];
-  const missing = operators.filter((operator) => !examples.some((source) => source.includes(` ${operator} `)));
+  const missing = operators.filter(
+    (operator) => !examples.some((source) => source.includes(` ${operator} `)),
+  );
   expect(missing).toEqual([]);
 });

@@ -12,7 +12,8 @@ import { requestBody } from '../../src/sinks/request-body.ts';
 import { answering, startHttpServer } from './http-server.ts';
 
 const read = (name: string) => readFileSync(`docs/integrations/${name}.md`, 'utf8');
-const jsonBlocks = (text: string) => [...text.matchAll(/^```json\n(.*?)^```$/gms)].map(([, block]) => JSON.parse(block ?? ''));
+const jsonBlocks = (text: string) =>
+  [...text.matchAll(/^```json\n(.*?)^```$/gms)].map(([, block]) => JSON.parse(block ?? ''));
 
 /** Status codes that the rows of the first table with such a head name, with the second cell. */
 function statusesOf(text: string, head: string): [status: number, said: string][] {
@@ -48,14 +49,17 @@ describe('issue-core', () => {
     failed: 'rejected',
   };
 
-  test.each(statusesOf(text, 'the spec is'))('what it says of %i is what the sink makes of it', async (status, said) => {
-    await using server = await startHttpServer(answering(status, { ref: 'ACT-17' }));
-    const sink = createIssueCoreRestSink({ ...options, url: server.url });
-    const { outcome } = await sink.create('key', '{}');
-    const pending = status === 401 || status === 403 ? ['unauthorized'] : ['not_taken', 'unknown'];
-    const [word = ''] = said.replaceAll('`', '').split(/[,;]| of /);
-    expect(word === 'pending' ? pending : [OUTCOMES[word]]).toContain(outcome);
-  });
+  test.each(statusesOf(text, 'the spec is'))(
+    'what it says of %i is what the sink makes of it',
+    async (status, said) => {
+      await using server = await startHttpServer(answering(status, { ref: 'ACT-17' }));
+      const sink = createIssueCoreRestSink({ ...options, url: server.url });
+      const { outcome } = await sink.create('key', '{}');
+      const pending = status === 401 || status === 403 ? ['unauthorized'] : ['not_taken', 'unknown'];
+      const [word = ''] = said.replaceAll('`', '').split(/[,;]| of /);
+      expect(word === 'pending' ? pending : [OUTCOMES[word]]).toContain(outcome);
+    },
+  );
 });
 
 describe('State Hub', () => {
@@ -72,10 +76,10 @@ describe('State Hub', () => {
         '/progress?event_type=daily_triage&since=2026-11-20T00%3A00%3A00Z': filed,
         '/progress': { id: 'PROGRESS-1' },
       };
-      answering(answers[asked.url] === undefined ? 404 : asked.method === 'POST' ? 201 : 200, answers[asked.url] ?? {})(
-        asked,
-        response,
-      );
+      answering(
+        answers[asked.url] === undefined ? 404 : asked.method === 'POST' ? 201 : 200,
+        answers[asked.url] ?? {},
+      )(asked, response);
     });
     const client = createStateHubClient({ url: server.url, token: undefined });
     expect((await client.listTasks()).items).toEqual(tasks.items);

@@ -58,11 +58,14 @@ describe.each(workplans)('%s', (file) => {
 describe('the gap closure', () => {
   const findings = matches(read('history/2026-06-16-intent-gap-analysis.md'), /^### F(\d)\. /gm);
   const tasks = read('workplans/ACTIVITY-WP-0009-intent-gap-closure.md').split(/^## /m);
-  const taskOf = (number: string) => tasks.find((text) => text.includes(`id: ACTIVITY-WP-0009-T0${number}\n`)) ?? '';
+  const taskOf = (number: string) =>
+    tasks.find((text) => text.includes(`id: ACTIVITY-WP-0009-T0${number}\n`)) ?? '';
 
   test('has a task for each finding, with a test of this repository as evidence', () => {
     expect(findings).toEqual(['1', '2', '3', '4', '5', '6']);
-    const unproven = findings.filter((number) => !/^Evidence: [^]*`tests\/[^`]+\.test\.ts`/m.test(taskOf(number)));
+    const unproven = findings.filter(
+      (number) => !/^Evidence: [\s\S]*`tests\/[^`]+\.test\.ts`/m.test(taskOf(number)),
+    );
     expect(unproven).toEqual([]);
   });
 
