@@ -107,8 +107,8 @@ test('a quarantined event is looked at, its cause is mended, and it is run again
   expect(await follow('Events are quarantined')).toContain('unregistered_type');
   await write('event-types/build.finished.yaml', buildFinished);
   await apply();
-  expect(await follow('Events are quarantined', 1)).toContain('unmatched');
-  expect(await path.count('events', "event_id = 'build-1'")).toBe(1);
+  expect(await follow('Events are quarantined', 1)).toContain('It is accepted');
+  expect(await path.count('events', "id = 'build-1'")).toBe(1);
 
   await path.publish('no JSON');
   await until('it is refused', async () => (await path.count('quarantined_events', isOpen)) === 1);
