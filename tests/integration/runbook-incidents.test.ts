@@ -134,15 +134,35 @@ test('a failed run is looked at, its definition is mended, and it is retried', a
   );
 });
 
-test('what a refused token left pending is sent on the word of an operator', async () => {
-  const { issueCore, service, follow } = operator;
+test.each([
+  ['Tasks stay pending', 1],
+  ['A wrong token', 0],
+])('what a refused token left pending is sent on the word of an operator: %s', async (recipe, nth) => {
+  const { path, issueCore, service, follow } = operator;
+  await reviewCurrent(path.pool, 'low-success-rate-review');
+  const before = issueCore.tasks().length;
   issueCore.setFaults({ faults: ['unauthorized'], rate: 1 });
   await startByHand(service, 'by-hand');
   await until('it stops', async () => (await runsThat("error->>'code' = 'sink_unauthorized'")) === 1);
   expect(await follow('Tasks stay pending')).toContain('sink_unauthorized');
   issueCore.setFaults({ faults: [] });
-  await follow('Tasks stay pending', 1);
-  await until('the task is there', async () => issueCore.tasks().length === 1);
+  await follow(recipe, nth);
+  await until('the task is there', async () => issueCore.tasks().length === before + 1);
+});
+
+test('a loop is shown with its chain, and put aside', async () => {
+  const { path, follow } = operator;
+  for (let depth = 0; depth <= 6; depth++) {
+    const cause = depth === 0 ? {} : { causation_id: `loop-${depth - 1}` };
+    await path.publish(metricsEvent(`loop-${depth}`, 0.9, cause));
+  }
+  const isLoop = "reason = 'causal_loop' AND state = ";
+  await until(
+    'the last is refused',
+    async () => (await path.count('quarantined_events', `${isLoop}'open'`)) === 1,
+  );
+  expect(await follow('A loop')).toContain('loop-0');
+  expect(await path.count('quarantined_events', `${isLoop}'discarded'`)).toBe(1);
 });
 
 test('the commands that only look answer', async () => {
