@@ -8,15 +8,13 @@ const source = read('src/config.ts');
 
 const tables = page.split(/^## /m).filter((text) => text.includes('| variable | default |'));
 /** One for each variable; a row may hold several. */
-const documented = tables
-  .flatMap(rows)
-  .flatMap(([names, defaults, what = '']) =>
-    codes(names).map((name, at) => ({
-      name,
-      default: codes(defaults)[at] ?? null,
-      isSecret: what.includes('**Secret**'),
-    })),
-  );
+const documented = tables.flatMap(rows).flatMap(([names, defaults, what = '']) =>
+  codes(names).map((name, at) => ({
+    name,
+    default: codes(defaults)[at] ?? null,
+    isSecret: what.includes('**Secret**'),
+  })),
+);
 
 test('it names each variable that is read, and no other', () => {
   const [, schema = ''] = /environmentSchema = z\.object\(\{(.*?)^\}\);/ms.exec(source) ?? [];
