@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readClock } from '../../src/store/pool.ts';
 import { post } from '../setup/schedule-path.ts';
-import { workLeft } from '../setup/work-left.ts';
+import { type Cut, workLeft } from '../setup/work-left.ts';
 import { TICKS } from './definitions.ts';
 import type { Ledger } from './ledger.ts';
 import { REPLICAS } from './plan.ts';
@@ -21,16 +21,16 @@ export interface Drained {
 export async function drain(subjects: Subjects, ledger: Ledger): Promise<Drained> {
   for (const name of REPLICAS) await subjects.replica(name).ready();
   const cut = await readClock(subjects.pool);
-  const left = await untilNothingIsLeft(subjects, ledger, cut);
+  const left = await untilNothingIsLeft(subjects, ledger, { due: cut, begun: cut });
   if (left.length > 0) return { until: cut, left };
   // As long as it ticks there is always something that runs. A paused definition refuses retries: this comes last.
   await post(subjects.replica('replica-1').url, `/definitions/${TICKS}/pause`, { reason: 'chaos is over' });
   ledger.write('operator', TICKS, 'paused');
   const end = await readClock(subjects.pool);
-  return { until: end, left: await untilNothingIsLeft(subjects, ledger, end) };
+  return { until: end, left: await untilNothingIsLeft(subjects, ledger, { due: end, begun: null }) };
 }
 
-async function untilNothingIsLeft(subjects: Subjects, ledger: Ledger, cut: string): Promise<string[]> {
+async function untilNothingIsLeft(subjects: Subjects, ledger: Ledger, cut: Cut): Promise<string[]> {
   const bound = performance.now() + BOUND_MS;
   for (;;) {
     await hurryReconciler(subjects);

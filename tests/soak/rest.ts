@@ -24,7 +24,7 @@ export async function rest(subject: SoakSubject): Promise<Rested> {
   while ((await messagesLeft(subject)).length > 0 && performance.now() < bound) await pause(LOOK_EVERY_MS);
   const until = await readClock(subject.pool);
   for (;;) {
-    const left = await workLeft(subject, until);
+    const left = await workLeft(subject, { due: until, begun: null });
     if (left.length === 0 || performance.now() > bound) return { until, left };
     await pause(LOOK_EVERY_MS);
   }
