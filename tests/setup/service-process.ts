@@ -23,14 +23,17 @@ export interface ServiceProcess extends AsyncDisposable {
 export interface ServiceProcessOptions {
   environment: Record<string, string>;
   roles?: string;
+  /** Of another tree than this one. */
+  main?: string;
 }
 
 /** Resolves when the process listens; `ready()` waits for `/readyz`. */
 export async function spawnService({
   environment,
   roles = 'worker,subscriber,api',
+  main = MAIN,
 }: ServiceProcessOptions): Promise<ServiceProcess> {
-  const child = spawn(MAIN, ['serve', '--roles', roles], {
+  const child = spawn(main, ['serve', '--roles', roles], {
     env: {
       PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
       HOME: process.env.HOME,

@@ -1,4 +1,4 @@
-/** Where the `temporal` and `nats-server` programs come from: PATH, else the cache, else built, else downloaded. */
+/** Where the `temporal` and `nats-server` programs, and others that are built from a pinned Go module, come from: PATH, else the cache, else built, else downloaded. */
 import { access, constants, copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -13,14 +13,15 @@ export interface BinaryDeps {
   signal: AbortSignal;
 }
 
-interface Program {
+export interface Program {
   name: string;
   /** The folder with the pinned `go.mod`. */
   folder: string;
   goPackage: string;
   /** The module in `go.mod` whose version is the program's. */
   goModule: string;
-  instead: string;
+  /** What else may be done where there is no way to it. */
+  instead?: string;
 }
 
 const TEMPORAL: Program = {
@@ -28,7 +29,7 @@ const TEMPORAL: Program = {
   folder: join(import.meta.dirname, 'temporal'),
   goPackage: 'github.com/temporalio/cli/cmd/temporal',
   goModule: 'github.com/temporalio/cli',
-  instead: 'TEMPORAL_ADDRESS',
+  instead: 'set TEMPORAL_ADDRESS to a server that runs already',
 };
 
 const NATS: Program = {
@@ -36,7 +37,7 @@ const NATS: Program = {
   folder: join(import.meta.dirname, 'nats'),
   goPackage: 'github.com/nats-io/nats-server/v2',
   goModule: 'github.com/nats-io/nats-server/v2',
-  instead: 'NATS_URL',
+  instead: 'set NATS_URL to a server that runs already',
 };
 
 /** Used where ACTIVITY_CORE_CACHE is not set. */
@@ -55,7 +56,8 @@ export function natsBinary(deps: BinaryDeps): Promise<string> {
 
 type Download = (target: string, deps: BinaryDeps) => Promise<void>;
 
-async function locate(program: Program, deps: BinaryDeps, download?: Download): Promise<string> {
+/** The path of an executable, as of the servers. */
+export async function locate(program: Program, deps: BinaryDeps, download?: Download): Promise<string> {
   const onPath = await findOnPath(program.name, deps.path);
   if (onPath) return onPath;
   const target = join(deps.cacheDir, await cachedName(program));
@@ -103,7 +105,7 @@ async function obtain(
   }
   throw new Error(
     `there is no \`${program.name}\` on PATH or in ${deps.cacheDir}; ${failures.join('; ')}. Install Go 1.26, ` +
-      `or put \`${program.name}\` on PATH, or set ${program.instead} to a server that runs already.`,
+      `or put \`${program.name}\` on PATH${program.instead ? `, or ${program.instead}` : ''}.`,
   );
 }
 

@@ -24,7 +24,7 @@ export async function goBuild({ go, folder, goPackage, target, log, signal }: Go
   signal.throwIfAborted();
   const program = basename(target);
   const partial = `${target}.partial`;
-  log('building a server; once for each version, the first build of all takes about five minutes', {
+  log('building a program; once for each version, the first build of all takes about five minutes', {
     program,
   });
   const startedAt = Date.now();
