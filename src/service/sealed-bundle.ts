@@ -20,8 +20,13 @@ export function isSealIntact(sealed: string): boolean {
 function digestOf(code: string): string {
   const digest = createHash('sha256');
   for (const name of readdirSync(SOURCE).sort()) {
-    digest.update(`${name}\0`).update(readFileSync(new URL(name, SOURCE))).update('\0');
+    digest
+      .update(`${name}\0`)
+      .update(readFileSync(new URL(name, SOURCE)))
+      .update('\0');
   }
-  const versions = Object.entries(packageJson.dependencies).filter(([name]) => name.startsWith('@temporalio/'));
+  const versions = Object.entries(packageJson.dependencies).filter(([name]) =>
+    name.startsWith('@temporalio/'),
+  );
   return digest.update(JSON.stringify(versions)).update(code).digest('hex');
 }

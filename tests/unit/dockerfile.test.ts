@@ -12,7 +12,9 @@ const of = (name: string) => image?.instructions.filter((one) => one.name === na
 test('every stage is from one base, which is pinned and has the Node of .nvmrc', () => {
   const version = readFileSync('.nvmrc', 'utf8').trim();
   const [first, ...others] = stages;
-  expect(first?.base).toMatch(new RegExp(`^node:${version.replaceAll('.', '\\.')}-[a-z]+-slim(@sha256:[0-9a-f]{64})?$`));
+  expect(first?.base).toMatch(
+    new RegExp(`^node:${version.replaceAll('.', '\\.')}-[a-z]+-slim(@sha256:[0-9a-f]{64})?$`),
+  );
   expect(others.map(({ base }) => base)).toEqual(others.map(() => first?.name));
 });
 
@@ -40,7 +42,9 @@ test('no secret goes in: no ARG, no mount, no ADD, and only NODE_ENV is set', ()
 });
 
 test('.dockerignore lets in what is copied, by name, and nothing else', () => {
-  const lines = readFileSync('.dockerignore', 'utf8').split('\n').filter((line) => line && !line.startsWith('#'));
+  const lines = readFileSync('.dockerignore', 'utf8')
+    .split('\n')
+    .filter((line) => line && !line.startsWith('#'));
   expect(lines[0]).toBe('*');
   const copied = all
     .filter(({ name, rest }) => name === 'COPY' && !rest.startsWith('--from'))

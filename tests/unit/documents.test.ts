@@ -7,7 +7,7 @@ import { createProgram } from '../../src/cli/program.ts';
 import { parseConfig } from '../../src/config.ts';
 import { codes, matches, prose, read, rows, section } from './markdown.ts';
 
-const documents = globSync(['*.md', 'docs/**/*.md', 'workplans/*.md', 'history/*.md']).sort();
+const documents = globSync(['*.md', 'docs/**/*.md', 'k8s/**/*.md', 'workplans/*.md', 'history/*.md']).sort();
 const adrs = globSync('docs/adr/adr-*.md').sort();
 const sources = globSync('src/**/*.ts').map(read).join('\n');
 
