@@ -37,7 +37,7 @@ export function createAdmit(deps: AdmitDeps): Activities['admit'] {
       // Where an earlier attempt has admitted it: what looks after ticks finds out by itself whether it is one.
       return { dispatch_id, is_tick: admitted === null || admitted.admission === 'fired' };
     } catch (fault) {
-      throw toActivityFailure(deps.logger, dispatch_id, fault);
+      throw toActivityFailure(deps.logger, dispatch_id, fault, { definition_id: input.definition_id });
     }
   };
 }

@@ -74,7 +74,7 @@ export function createAskModel(deps: AskModelDeps): AskModel {
     const { run, instruction, prompt, maxCalls, signal } = input;
     const { id: instruction_id, output_schema } = instruction;
     const question: Question = { ...run, instruction_id };
-    const log = logger.child({ run_id: run.run_id, instruction_id });
+    const log = logger.child({ run_id: run.run_id, definition_id: run.definition_id, instruction_id });
     const askedHere = new Set<number>();
 
     // Each turn but the last puts a call on record that counts.

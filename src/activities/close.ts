@@ -2,11 +2,18 @@
 import type { StartQueued } from '../bridge/start-dispatches.ts';
 import type { RunError } from '../core/decision.ts';
 import { closeDispatch, listMembersWithoutRun } from '../store/dispatches.ts';
-import { readEnvelopes } from '../store/events.ts';
+import { readEvents } from '../store/events.ts';
 import { unpinContexts } from '../store/pinned-contexts.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import { findQueueOf } from '../store/queued-dispatches.ts';
-import { failRunningRuns, insertDecidedRuns, NOTHING_DECIDED, newEventRun } from '../store/runs.ts';
+import {
+  failRunningRuns,
+  insertDecidedRuns,
+  NOTHING_DECIDED,
+  newEventRun,
+  type RunOfDefinition,
+} from '../store/runs.ts';
+import { tellOfFailedRuns } from '../telemetry/failed-runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Activities } from '../workflows/contract.ts';
@@ -32,7 +39,12 @@ export function createClose(deps: CloseDeps): Activities['close'] {
         const standing = await failRunningRuns(client, dispatch_id, error);
         return [...standing, ...(await failMissingRuns(client, dispatch_id, error))];
       });
-      for (const definition_id of failed) deps.metrics.runs.inc({ definition_id, status: 'failed' });
+      for (const { definition_id } of failed) deps.metrics.runs.inc({ definition_id, status: 'failed' });
+      tellOfFailedRuns(
+        deps.logger,
+        failed.map((run) => ({ ...run, code: error.code })),
+        { dispatch_id },
+      );
       const queue = await findQueueOf(deps.pool, dispatch_id);
       if (queue !== null) await deps.startQueued([queue]);
     } catch (fault) {
@@ -41,14 +53,18 @@ export function createClose(deps: CloseDeps): Activities['close'] {
   };
 }
 
-async function failMissingRuns(client: Queryable, dispatchId: string, error: RunError): Promise<string[]> {
+async function failMissingRuns(
+  client: Queryable,
+  dispatchId: string,
+  error: RunError,
+): Promise<RunOfDefinition[]> {
   const members = await listMembersWithoutRun(client, dispatchId);
   const eventUids = members.flatMap(({ event_uid }) => event_uid ?? []);
-  const envelopes = await readEnvelopes(client, eventUids);
+  const events = await readEvents(client, eventUids);
   await insertDecidedRuns(
     client,
     members.map((member) => ({
-      ...newEventRun(member, envelopes.get(member.event_uid ?? '')?.id ?? null, dispatchId),
+      ...newEventRun(member, events.get(member.event_uid ?? '') ?? null, dispatchId),
       ...NOTHING_DECIDED,
       status: 'failed',
       error,
@@ -60,5 +76,5 @@ async function failMissingRuns(client: Queryable, dispatchId: string, error: Run
     client,
     members.map(({ run_id }) => run_id),
   );
-  return members.map(({ definition_id }) => definition_id);
+  return members;
 }

@@ -6,6 +6,7 @@ import { unpinContexts } from '../store/pinned-contexts.ts';
 import { type EndTransaction, type Pool, pipelined, type Queryable, transaction } from '../store/pool.ts';
 import { finishRun, insertDecidedRuns, NOTHING_DECIDED } from '../store/runs.ts';
 import { insertTasks } from '../store/task-spawn-log.ts';
+import { tellOfFailedRuns } from '../telemetry/failed-runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Prepared } from './prepare-run.ts';
@@ -18,9 +19,14 @@ export interface CommitDeps {
   logger: Logger;
 }
 
+interface Written extends Prepared {
+  /** Since its row was made; null where that was now. */
+  seconds: number | null;
+}
+
 interface Committed {
   /** Those that were not there before: another attempt may have been faster. */
-  written: Prepared[];
+  written: Written[];
   /** The definition of each run that is held instead. */
   held: string[];
   exceeded: Exceeded[];
@@ -30,12 +36,13 @@ interface Committed {
 
 /**
  * Nothing is written where another attempt, or the reconciler, has ended the dispatch meanwhile. `emit`: specs of it are
- * to be sent or reports to be filed, and it stays open until they are.
+ * to be sent or reports to be filed, and it stays open until they are. `begunAt`: of `performance`, when deciding began.
  */
 export async function commitRuns(
   deps: CommitDeps,
   dispatchId: string,
   prepared: Prepared[],
+  begunAt: number,
 ): Promise<'emit' | undefined> {
   const committed = await transaction(deps.pool, (client, end) =>
     endAndWrite(client, dispatchId, prepared, end),
@@ -48,7 +55,13 @@ export async function commitRuns(
     await endOf(deps.pool, dispatchId, halved.emits);
     return halved;
   });
-  count(deps.metrics, committed);
+  count(deps.metrics, committed, begunAt);
+  const failed = committed.written.filter(({ run }) => run.status === 'failed');
+  tellOfFailedRuns(
+    deps.logger,
+    failed.map(({ run }) => ({ ...run, code: run.error?.code })),
+    { dispatch_id: dispatchId },
+  );
   for (const one of committed.exceeded) await pauseAfter(deps, one);
   return committed.emits ? 'emit' : undefined;
 }
@@ -107,9 +120,12 @@ async function writeRuns(
     expected(),
     runs.length > 0 ? insertDecidedRuns(client, runs) : new Set<string>(),
   ]);
-  const written = fresh.filter(({ run }) => inserted.has(run.run_id));
+  const written: Written[] = fresh
+    .filter(({ run }) => inserted.has(run.run_id))
+    .map((one) => ({ ...one, seconds: null }));
   for (const standing of within.filter(({ stands }) => stands)) {
-    if (await finishRun(client, standing.run)) written.push(standing);
+    const seconds = await finishRun(client, standing.run);
+    if (seconds !== null) written.push({ ...standing, seconds });
   }
   const committed = { written, held, exceeded, emits: within.some(emitsTasks) };
   const tasks = written.flatMap((one) => one.tasks);
@@ -157,9 +173,14 @@ function unstorable(culprit: Prepared, error: Error): Prepared {
   return { ...culprit, run: { ...run, error: { code: 'unstorable', message, details: {} } }, tasks: [] };
 }
 
-function count(metrics: Metrics, { written, held }: Committed): void {
-  for (const { run, tasks } of written) {
-    if (run.status !== 'running') metrics.runs.inc({ definition_id: run.definition_id, status: run.status });
+function count(metrics: Metrics, { written, held }: Committed, begunAt: number): void {
+  const decidingSeconds = (performance.now() - begunAt) / 1000;
+  for (const { run, tasks, seconds } of written) {
+    const { definition_id, status } = run;
+    if (status !== 'running') {
+      metrics.runs.inc({ definition_id, status });
+      metrics.runSeconds.observe({ definition_id }, seconds ?? decidingSeconds);
+    }
     for (const { definition_id, status } of tasks) metrics.tasks.inc({ definition_id, status });
   }
   for (const definition_id of held) metrics.decisions.inc({ definition_id, outcome: 'held' });

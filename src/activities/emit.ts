@@ -47,6 +47,9 @@ const LONGEST_DELAY_MS = 60_000;
 /** Without any spec that ended for so long, in any dispatch, issue-core is taken to be down. */
 const DOWN_AFTER_MS = 10_000;
 
+/** In one line of the log. */
+const RUNS_NAMED = 20;
+
 /** Of all emissions of this process. */
 interface Health {
   lastEndedAt: number;
@@ -77,7 +80,7 @@ async function emitUntilDone(
     const { round, waitMs } = step;
     if (round.ended > 0) health.lastEndedAt = performance.now();
     idle = round.ended > 0 ? 0 : idle + 1;
-    if (round.fault) tellOfFault(deps.logger, dispatchId, round);
+    if (round.fault) tellOfFault(deps.logger, dispatchId, step);
     const isDown = round.fault !== null && performance.now() - health.lastEndedAt > DOWN_AFTER_MS;
     if (isDown || idle > MAX_IDLE_ROUNDS) throw later(dispatchId, 0);
     const pauseMs = Math.max(waitMs, PAUSE_MS * 2 ** idle);
@@ -87,12 +90,21 @@ async function emitUntilDone(
   throw later(dispatchId, 0);
 }
 
-function tellOfFault(logger: Logger, dispatchId: string, { ended, fault }: Round): void {
-  const context = { dispatch_id: dispatchId, ended, fault };
+function tellOfFault(logger: Logger, dispatchId: string, { round: { ended, fault }, left }: Waiting): void {
+  const definition_ids = [...new Set(left.map(({ definition_id }) => definition_id))];
+  const run_ids = left.slice(0, RUNS_NAMED).map(({ run_id }) => run_id);
+  const context = { dispatch_id: dispatchId, definition_ids, run_ids, ended, fault };
   logger.warn(context, 'specs could not be sent; they are tried again');
 }
 
-type Step = 'done' | 'report' | { round: Round; waitMs: number };
+/** `left`: the runs that are not over. */
+interface Waiting {
+  round: Round;
+  waitMs: number;
+  left: EmittingRun[];
+}
+
+type Step = 'done' | 'report' | Waiting;
 
 async function emitOnce(deps: EmitDeps, dispatchId: string, signal: AbortSignal): Promise<Step> {
   const { pool } = deps;
@@ -129,7 +141,7 @@ async function emitOnce(deps: EmitDeps, dispatchId: string, signal: AbortSignal)
   }
   // Where some are due, they are tried again at once.
   const waitMs = due.length > 0 ? 0 : Math.min(...outbox.map(({ wait_ms }) => wait_ms));
-  return { round, waitMs: Number.isFinite(waitMs) ? waitMs : 0 };
+  return { round, waitMs: Number.isFinite(waitMs) ? waitMs : 0, left };
 }
 
 /** What is to be reported keeps the dispatch open. */

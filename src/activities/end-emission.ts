@@ -30,9 +30,12 @@ export async function endRuns(
   );
   for (const { run, error } of ends) {
     const { run_id, definition_id } = run;
-    if (!ended.has(run_id)) continue;
+    const seconds = ended.get(run_id);
+    if (seconds === undefined) continue;
     metrics.runs.inc({ definition_id, status: error ? 'failed' : 'completed' });
-    if (error) logger.warn({ run_id, definition_id, code: error.code }, error.message);
+    metrics.runSeconds.observe({ definition_id }, seconds);
+    if (error)
+      logger.warn({ run_id, definition_id, dispatch_id: dispatchId, code: error.code }, error.message);
   }
 }
 

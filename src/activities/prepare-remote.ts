@@ -23,9 +23,10 @@ export function createPrepareRemote(deps: PrepareDeps): Activities['prepareRemot
       return await withHeartbeat(HEARTBEAT_MS, (signal) => attempt(deps, dispatch_id, signal));
     } catch (error) {
       if (!(error instanceof NotAnswered)) throw toActivityFailure(deps.logger, dispatch_id, error);
-      const { message: reason, retry_after_ms } = error;
+      const { message: reason, retry_after_ms, run } = error;
+      const { run_id, definition_id, event_uid } = run;
       deps.logger.warn(
-        { dispatch_id, reason },
+        { run_id, definition_id, event_uid, dispatch_id, reason },
         'a run waits for somebody who does not answer; they are asked again',
       );
       throw ApplicationFailure.create({

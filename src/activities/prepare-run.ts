@@ -6,6 +6,7 @@ import type { Registry, Revision } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { type DecideSinkMode, type SinkMode, statusOfNewTask } from '../sinks/sink-mode.ts';
 import type { DispatchMember } from '../store/dispatches.ts';
+import type { RecordedEvent } from '../store/events.ts';
 import { isTransient } from '../store/failure.ts';
 import { findAnsweredContext, pinContext, readPinnedContext } from '../store/pinned-contexts.ts';
 import type { Pool } from '../store/pool.ts';
@@ -18,6 +19,7 @@ import {
 } from '../store/runs.ts';
 import type { NewTask } from '../store/task-spawn-log.ts';
 import type { UnansweredRun } from '../store/unanswered-dispatches.ts';
+import type { FailedRun } from '../telemetry/failed-runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AskModel } from './ask-model.ts';
 import { type DecidedDecision, decideRun, type RunModel } from './decide-run.ts';
@@ -46,7 +48,7 @@ export interface MemberInput extends Circumstances {
   dispatch_id: string;
   member: DispatchMember;
   row: StandingRun | null;
-  envelopes: ReadonlyMap<string, Envelope>;
+  events: ReadonlyMap<string, RecordedEvent>;
   workflow: { workflow_id: string; run_id: string | null };
 }
 
@@ -67,9 +69,12 @@ export class NotAnswered extends Error {
   override name = 'NotAnswered';
   readonly retry_after_ms: number | null;
 
-  constructor(message: string | undefined, retry_after_ms: number | null) {
+  readonly run: FailedRun;
+
+  constructor(message: string | undefined, retry_after_ms: number | null, run: FailedRun) {
     super(message);
     this.retry_after_ms = retry_after_ms;
+    this.run = run;
   }
 }
 
@@ -78,11 +83,12 @@ const NEVER_APPLIED: SinkMode = { mode: 'audit', reason: 'the revision was never
 export async function prepareRun(deps: PrepareRunDeps, input: MemberInput): Promise<Prepared> {
   const { member, row } = input;
   const eventUid = member.event_uid ?? row?.event_uid ?? null;
-  const event = row?.event ?? (eventUid ? (input.envelopes.get(eventUid) ?? null) : null);
+  const recorded = eventUid ? (input.events.get(eventUid) ?? null) : null;
+  const event = row?.event ?? recorded?.envelope ?? null;
   const revision = await input.registry.revision(member.definition_id, member.definition_hash);
   const { mode, reason } = revision ? deps.sinkMode(revision) : NEVER_APPLIED;
   const run: NewRun = {
-    ...(row ?? newEventRun(member, event?.id ?? null, input.dispatch_id)),
+    ...(row ?? newEventRun(member, recorded, input.dispatch_id)),
     sink_mode: mode,
     sink_reason: reason,
   };
@@ -145,14 +151,20 @@ async function decide(
     const model = await modelOf(deps, run, revision, input.signal);
     const decided = await decideRun({ revision, event, run: facts, applyFilter }, { ...deps, model });
     if (decided.retryable && (await input.mayRetry?.(run))) {
-      throw new NotAnswered(decided.error?.message, decided.retry_after_ms ?? null);
+      throw new NotAnswered(decided.error?.message, decided.retry_after_ms ?? null, run);
     }
     return decided;
   } catch (error) {
     // A PostgreSQL that is away while the model's answer is to be kept delays the run and does not fail it.
     if (error instanceof NotAnswered || isTransient(error)) throw error;
     deps.logger.error(
-      { err: error, run_id: run.run_id, definition_id: run.definition_id },
+      {
+        err: error,
+        run_id: run.run_id,
+        definition_id: run.definition_id,
+        event_uid: run.event_uid,
+        dispatch_id: input.dispatch_id,
+      },
       'deciding a run failed unexpectedly',
     );
     return failed('internal_error', `deciding failed unexpectedly: ${(error as Error).message}`);

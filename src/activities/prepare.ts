@@ -68,7 +68,8 @@ async function runSuspect(deps: PrepareDeps, begun: BegunDispatch): Promise<'emi
 /** The halves become dispatches of their own, each with its own count; the reconciler starts them. */
 async function split(deps: PrepareDeps, dispatch: Dispatch, attempts: number): Promise<void> {
   const { dispatch_id, members } = dispatch;
-  const context = { dispatch_id, attempts, members: members.length };
+  const definition_ids = [...new Set(members.map(({ definition_id }) => definition_id))];
+  const context = { dispatch_id, definition_ids, attempts, members: members.length };
   deps.logger.error(context, 'a dispatch keeps killing its worker and is halved');
   const middle = members.length >> 1;
   await transaction(deps.pool, async (client) => {

@@ -146,9 +146,11 @@ async function endRun(
   { run_id, definition_id, reports }: ReportingRun,
 ): Promise<void> {
   const error = verdictOf(run_id, reports);
-  if (!(await endReportingRun(pool, { runId: run_id, dispatchId, error }))) return;
+  const seconds = await endReportingRun(pool, { runId: run_id, dispatchId, error });
+  if (seconds === null) return;
   metrics.runs.inc({ definition_id, status: error ? 'failed' : 'completed' });
-  if (error) logger.warn({ run_id, definition_id, code: error.code }, error.message);
+  metrics.runSeconds.observe({ definition_id }, seconds);
+  if (error) logger.warn({ run_id, definition_id, dispatch_id: dispatchId, code: error.code }, error.message);
 }
 
 function verdictOf(runId: string, reports: ReportRecord[]): RunError | null {

@@ -1,13 +1,12 @@
 /** Every member of a dispatch, prepared one after the other and committed together. */
 import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import type { StartQueued } from '../bridge/start-dispatches.ts';
-import type { Envelope } from '../core/envelope.ts';
 import type { AppliedRegistry, Registry } from '../definitions/applied-registry.ts';
 import { isRemote, type Resolvers } from '../resolvers/registry.ts';
 import type { PauseExceeded } from '../schedules/pause-exceeded.ts';
 import { type DecideSinkMode, SAYS_AUDIT } from '../sinks/sink-mode.ts';
 import { beginDispatch, type Dispatch } from '../store/dispatches.ts';
-import { readEnvelopes, readEnvelopesOfDispatch } from '../store/events.ts';
+import { type RecordedEvent, readEvents, readEventsOfDispatch } from '../store/events.ts';
 import type { Pool } from '../store/pool.ts';
 import { readRunsForPrepare, type StandingRun } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -33,18 +32,18 @@ export interface BegunDispatch {
   dispatch: Dispatch;
   registry: Registry;
   /** Of its own events; those of the runs that are retried are read later. */
-  envelopes: Map<string, Envelope>;
+  events: Map<string, RecordedEvent>;
 }
 
 /** Three questions at one time: each would cost a small dispatch a round trip more. Counts the first attempt. */
 export async function begin({ pool, registry }: PrepareDeps, dispatchId: string): Promise<BegunDispatch> {
-  const [dispatch, current, envelopes] = await Promise.all([
+  const [dispatch, current, events] = await Promise.all([
     beginDispatch(pool, dispatchId),
     registry.current(),
-    readEnvelopesOfDispatch(pool, dispatchId),
+    readEventsOfDispatch(pool, dispatchId),
   ]);
   if (!dispatch) throw ApplicationFailure.nonRetryable('the dispatch is not recorded', 'dispatch_missing');
-  return { dispatch, registry: current, envelopes };
+  return { dispatch, registry: current, events };
 }
 
 /** @throws NotAnswered where `circumstances.mayRetry` and a source or the model may answer later */
@@ -53,10 +52,11 @@ export async function runDispatch(
   begun: BegunDispatch,
   circumstances: Circumstances,
 ): Promise<'emit' | undefined> {
+  const begunAt = performance.now();
   const prepared = await prepareMembers(deps, begun, circumstances);
   tellOfAudits(deps.logger, prepared);
   const { dispatch_id, alone, members } = begun.dispatch;
-  const next = await commitRuns(deps, dispatch_id, prepared);
+  const next = await commitRuns(deps, dispatch_id, prepared, begunAt);
   // It has made room. Where this process dies first, the reconciler's next pass finds that.
   if (alone) await deps.startQueued(members.map(({ definition_id }) => definition_id));
   return next;
@@ -86,14 +86,14 @@ export async function whomItAsks(
 
 async function prepareMembers(
   deps: PrepareDeps,
-  { registry, dispatch, envelopes }: BegunDispatch,
+  { registry, dispatch, events }: BegunDispatch,
   circumstances: Circumstances,
 ): Promise<Prepared[]> {
   const standing = await readStandingRuns(deps.pool, dispatch);
   const retried = [...standing.values()]
     .flatMap(({ event_uid }) => event_uid ?? [])
-    .filter((uid) => !envelopes.has(uid));
-  for (const [uid, envelope] of await readEnvelopes(deps.pool, retried)) envelopes.set(uid, envelope);
+    .filter((uid) => !events.has(uid));
+  for (const [uid, event] of await readEvents(deps.pool, retried)) events.set(uid, event);
   const { workflowExecution } = activityInfo();
   const workflow = {
     workflow_id: workflowExecution?.workflowId ?? dispatch.dispatch_id,
@@ -109,7 +109,7 @@ async function prepareMembers(
         dispatch_id: dispatch.dispatch_id,
         member,
         row,
-        envelopes,
+        events,
         workflow,
         ...circumstances,
       }),

@@ -19,6 +19,7 @@ const event = z.object({
   subject: z.string(),
   stream_seq: z.int().nullable(),
   duplicates: z.int().describe('How often it came again'),
+  traceparent: z.string().nullable().describe('W3C Trace Context; null where it came without a valid one'),
 });
 
 export const decision = z.object({
@@ -57,6 +58,7 @@ const example = {
   subject: 'activity.kaizen.metrics.recorded',
   stream_seq: 42,
   duplicates: 0,
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
 };
 
 const wholeExample = {

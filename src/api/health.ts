@@ -4,17 +4,11 @@ import { z } from 'zod';
 import { listOpenBreaches, type OpenBreach } from '../store/expectation-breaches.ts';
 import type { Pool } from '../store/pool.ts';
 import { readQuarantineBytes } from '../store/quarantine-volume.ts';
-import { countPendingTasks } from '../store/task-spawn-log.ts';
-import { type Expectation, listExpectations } from '../store/watched-definitions.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import { type MeasureDeps, measure } from './measure.ts';
 import { timestamp } from './outputs.ts';
 
-export interface HealthDeps {
-  pool: Pool;
-  metrics: Metrics;
-  /** `postgres`, `nats`, `temporal`, `definitions` → its state. */
-  checks: () => Promise<Record<string, { ok: boolean; message: string }>>;
+export interface HealthDeps extends MeasureDeps {
   /** Prometheus text of the Temporal SDK; '' where there is none or it cannot be had. */
   temporalMetrics: () => Promise<string>;
   quarantineMaxBytes: number;
@@ -117,22 +111,7 @@ export function healthRoutes(deps: HealthDeps): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        await Promise.all([
-          countPendingTasks(pool).then(
-            (pending) => metrics.outboxPending.set(pending),
-            // Metrics matter most while something is away: the gauge keeps its last value.
-            (error: unknown) => request.log.warn({ err: error }, 'the outbox could not be counted'),
-          ),
-          readQuarantineBytes(pool).then(
-            (bytes) => metrics.quarantineBytes.set(bytes),
-            (error: unknown) =>
-              request.log.warn({ err: error }, 'the volume of quarantine could not be read'),
-          ),
-          listExpectations(pool).then(
-            (expectations) => setBreached(metrics, expectations),
-            (error: unknown) => request.log.warn({ err: error }, 'the expectations could not be read'),
-          ),
-        ]);
+        await measure(deps, request.log);
         const [own, temporal] = await Promise.all([metrics.registry.metrics(), temporalMetrics()]);
         return reply.type(metrics.registry.contentType).send(temporal ? `${own}\n${temporal}` : own);
       },
@@ -163,11 +142,4 @@ async function readNotes(
     logger.warn({ err: error }, 'the volume of quarantine could not be read');
     return [];
   }
-}
-
-/** All at once: a definition that has no expectation any more has no value either. */
-function setBreached({ expectationBreached }: Metrics, expectations: Expectation[]): void {
-  expectationBreached.reset();
-  for (const { definition_id, breached } of expectations)
-    expectationBreached.set({ definition_id }, breached ? 1 : 0);
 }

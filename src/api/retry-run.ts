@@ -6,7 +6,7 @@ import { retryTriggerKey } from '../core/trigger.ts';
 import type { ActiveDefinition, AppliedRegistry } from '../definitions/applied-registry.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
-import { readEnvelopes } from '../store/events.ts';
+import { readEvents } from '../store/events.ts';
 import { findAnsweredContext } from '../store/pinned-contexts.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import {
@@ -161,7 +161,8 @@ function newRetry(
   triggerKey: string,
   requestedBy: string,
 ): StartingRun {
-  const { definition_id, origin_trigger_key, event, event_id, event_uid, scheduled_for } = failed;
+  const { definition_id, origin_trigger_key, event, event_id, event_uid, traceparent, scheduled_for } =
+    failed;
   const id = runId(definition_id, triggerKey);
   const { mode, reason } = deps.sinkMode(active);
   return {
@@ -174,6 +175,7 @@ function newRetry(
     event,
     event_id,
     event_uid,
+    traceparent,
     scheduled_for,
     requested_by: requestedBy,
     trigger_reason: null,
@@ -187,5 +189,5 @@ function newRetry(
 
 async function readEvent(pool: Pool, { event, event_uid }: StandingRun) {
   if (event || !event_uid) return event;
-  return (await readEnvelopes(pool, [event_uid])).get(event_uid) ?? null;
+  return (await readEvents(pool, [event_uid])).get(event_uid)?.envelope ?? null;
 }

@@ -42,6 +42,7 @@ export const run = z.object({
   sink_reason: z.string().nullable(),
   review_required: z.boolean(),
   retry_of: uuidText.nullable(),
+  traceparent: z.string().nullable().describe('W3C Trace Context of the event that triggered it'),
   temporal: z.object({ workflow_id: z.string(), run_id: z.string().nullable() }).nullable(),
   started_at: timestamp,
   finished_at: timestamp.nullable(),
@@ -73,6 +74,7 @@ export const runExample = {
   sink_reason: 'the definition says emit: audit',
   review_required: false,
   retry_of: null,
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
   temporal: {
     workflow_id: '3f6a3a1e-6f8e-4b58-9d0b-7a2f9f0d2f11',
     run_id: '0193475e-7b1c-7c3e-9a57-1f2e3d4c5b6a',

@@ -3,7 +3,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { AskModel } from '../activities/ask-model.ts';
 import type { StartDispatch } from '../bridge/dispatch.ts';
-import { checkEnvelope, checkEvent, type Envelope, MAX_EVENT_BYTES, type Refusal } from '../core/envelope.ts';
+import {
+  checkEnvelope,
+  checkEvent,
+  type Decoded,
+  type Envelope,
+  MAX_EVENT_BYTES,
+  type Refusal,
+} from '../core/envelope.ts';
 import { runId } from '../core/ids.ts';
 import { canonicalJson } from '../core/json.ts';
 import { manualTriggerKey } from '../core/trigger.ts';
@@ -89,16 +96,17 @@ export function createManualRuns(deps: StartRunDeps): ManualRuns {
       // Asked before the checks that may turn out otherwise later: a repetition gets the answer that the first one got.
       const known = request.idempotencyKey === undefined ? null : await findRepeated(deps.pool, run);
       if (known) return startWorkflow(deps, known);
-      checkAgainst(definition, registry, event, deps.dedupeDays);
+      checkAgainst(definition, registry, event?.envelope ?? null, deps.dedupeDays);
       refuseDisabled(definition);
       return startWorkflow(deps, await insertOrFind(deps.pool, run));
     },
     async rehearse(request) {
       const registry = await deps.registry.current();
       const revision = findDefinition(registry, request.definitionId);
-      const event = decodeEvent(request.body.event);
+      const decoded = decodeEvent(request.body.event);
+      const event = decoded?.envelope ?? null;
       checkAgainst(revision, registry, event, deps.dedupeDays);
-      const { run_id, definition_id } = newManualRun(deps, revision, event, request);
+      const { run_id, definition_id } = newManualRun(deps, revision, decoded, request);
       const { at } = request.body;
       const run = factsOf({ run_id, definition_id, scheduled_for: at === undefined ? null : inUtc(at) });
       const askModel = request.body.model ? deps.rehearseModel() : null;
@@ -118,13 +126,15 @@ export function refuseDisabled({ definition }: ActiveDefinition): void {
     throw new Problem('definition_disabled', `${definition.id} is disabled; it can only be dry-run`);
 }
 
-function decodeEvent(value: unknown): Envelope | null {
+type SentEvent = Extract<Decoded, { ok: true }>;
+
+function decodeEvent(value: unknown): SentEvent | null {
   if (value === undefined || value === null) return null;
   const decoded = checkEnvelope(value, new Date().toISOString());
   if (!decoded.ok) throw invalidEvent(decoded);
   // Its depth is bounded by now: it can be written without overflowing the stack.
   const size = Buffer.byteLength(JSON.stringify(value));
-  if (size <= MAX_EVENT_BYTES) return decoded.envelope;
+  if (size <= MAX_EVENT_BYTES) return decoded;
   throw new Problem('too_large', `the event has ${size} bytes; expected at most ${MAX_EVENT_BYTES}`);
 }
 
@@ -162,7 +172,7 @@ function invalidEvent({ reason, violations }: Refusal): Problem {
 function newManualRun(
   deps: StartRunDeps,
   active: ActiveDefinition,
-  event: Envelope | null,
+  event: SentEvent | null,
   { body, idempotencyKey, requestedBy }: StartRunRequest,
 ): StartingRun {
   const { definition_id, definition_hash } = active;
@@ -176,18 +186,28 @@ function newManualRun(
     trigger_key: triggerKey,
     origin_trigger_key: triggerKey,
     trigger_kind: 'manual',
-    event_id: event?.id ?? null,
+    event_id: event?.envelope.id ?? null,
     // It does not enter the ledger: nothing stands there under its uid.
     event_uid: null,
+    traceparent: event?.traceparent ?? null,
     requested_by: requestedBy,
     trigger_reason: body.reason ?? null,
-    event,
-    request_hash: `\\x${createHash('sha256').update(canonicalJson(body)).digest('hex')}`,
+    event: event?.envelope ?? null,
+    request_hash: `\\x${createHash('sha256')
+      .update(canonicalJson(withoutTrace(body)))
+      .digest('hex')}`,
     retry_of: null,
     dispatch_id: id,
     sink_mode: mode,
     sink_reason: reason,
   };
+}
+
+/** A repetition may belong to another trace. */
+function withoutTrace({ event, ...body }: StartRunRequest['body']): object {
+  if (typeof event !== 'object' || event === null || !('traceparent' in event)) return { ...body, event };
+  const { traceparent: _, ...rest } = event;
+  return { ...body, event: rest };
 }
 
 async function insertOrFind(pool: Pool, run: StartingRun): Promise<StartedRun> {

@@ -27,7 +27,8 @@ export async function startWorkflow(
   run: StartedRun,
 ): Promise<StartedRun> {
   await deps.startDispatch(run.workflow_id).catch((error: unknown) => {
-    deps.logger.warn({ err: error, run_id: run.run_id }, 'a run is recorded and its workflow starts later');
+    const { run_id, workflow_id: dispatch_id } = run;
+    deps.logger.warn({ err: error, run_id, dispatch_id }, 'a run is recorded and its workflow starts later');
   });
   return run;
 }

@@ -35,7 +35,13 @@ export interface Bridge {
 
 export function startBridge(deps: BridgeDeps): Bridge {
   const inbox = createInbox({ messages: PULL_MESSAGES, bytes: INBOX_BYTES });
-  const consuming = startConsuming({ ...deps, inbox });
+  const showLag = () =>
+    measureLag(deps).catch((error: unknown) => {
+      // The lag of some time ago would hide that nobody knows it now.
+      deps.metrics.consumerLag.remove();
+      deps.logger.debug({ err: error, stream: deps.stream }, 'the lag could not be read');
+    });
+  const consuming = startConsuming({ ...deps, inbox, onSetUp: showLag });
   const flushing = startFlushing({
     ...deps,
     inbox,
@@ -43,11 +49,7 @@ export function startBridge(deps: BridgeDeps): Bridge {
     takeQueued: (definitionIds) => takeQueued(deps.pool, definitionIds),
     readPressure: (dispatchIds) => readPressure(deps.pool, dispatchIds),
   });
-  const lagTimer = setInterval(() => {
-    measureLag(deps).catch((error: unknown) =>
-      deps.logger.debug({ err: error }, 'the lag could not be read'),
-    );
-  }, LAG_INTERVAL_MS);
+  const lagTimer = setInterval(() => void showLag(), LAG_INTERVAL_MS);
   return {
     failed: flushing.failed,
     health() {

@@ -1,6 +1,7 @@
 /** Received messages → events that may be accepted, and refusals. Needs the registry, not the database. */
 import { checkEvent, decodeEnvelope, type Envelope, type Refusal } from '../core/envelope.ts';
 import { contentHash, eventUid } from '../core/ids.ts';
+import { traceparentOf } from '../core/trace-context.ts';
 import type { Registry } from '../definitions/applied-registry.ts';
 import { type ReceivedMessage, receivedAt } from './message.ts';
 
@@ -10,6 +11,8 @@ export interface Candidate {
   envelope: Envelope;
   event_uid: string;
   content_hash: Buffer;
+  /** The envelope's, which tells where the event began; else the message's, which tells its last hop. */
+  traceparent: string | null;
 }
 
 export interface Refused extends Refusal {
@@ -69,5 +72,6 @@ export function decodeMessage(
     envelope,
     event_uid,
     content_hash: contentHash(envelope.type, envelope.attributes),
+    traceparent: decoded.traceparent ?? traceparentOf(message.headers),
   };
 }

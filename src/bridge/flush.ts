@@ -8,7 +8,7 @@ import type { Pressure } from '../store/dispatches.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { StartDispatch } from './dispatch.ts';
 import type { Inbox } from './inbox.ts';
-import { toReceivedMessage } from './message.ts';
+import { type ReceivedMessage, toReceivedMessage } from './message.ts';
 import { createOwnDispatches } from './own-dispatches.ts';
 import type { RecordBatch } from './record.ts';
 import { ACK_WAIT_MS } from './stream.ts';
@@ -65,7 +65,7 @@ export function startFlushing(deps: FlushDeps): Flushing {
       if (batch.length === 0) return;
       for (const message of batch) inHand.add(message);
       const received = batch.map(toReceivedMessage);
-      const recorded = await untilDone('record', () => deps.record(received));
+      const recorded = await untilDone('record', () => deps.record(received), sequencesOf(received));
       if (!recorded) return;
       const settled = settle(batch, recorded)
         .catch(failure.reject)
@@ -89,7 +89,10 @@ export function startFlushing(deps: FlushDeps): Flushing {
       taken.push(...(await deps.takeQueued(queued_definitions)));
       await startAll(taken);
     };
-    const started = await untilDone('start', () => Promise.all([startAll(dispatch_ids), startQueued()]));
+    const started = await untilDone('start', () => Promise.all([startAll(dispatch_ids), startQueued()]), {
+      dispatch_ids,
+      queued_definitions,
+    });
     if (!started) return;
     for (const message of batch) {
       message.ack();
@@ -116,7 +119,11 @@ export function startFlushing(deps: FlushDeps): Flushing {
   }
 
   /** PostgreSQL or Temporal being away delays a batch and never drops it. Null: stopped before it was done. */
-  async function untilDone<T>(step: string, work: () => Promise<T>): Promise<T | null> {
+  async function untilDone<T>(
+    step: string,
+    work: () => Promise<T>,
+    ids: Record<string, unknown> = {},
+  ): Promise<T | null> {
     for (let backoff = 50; !stopping.signal.aborted; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
       try {
         const result = await work();
@@ -124,7 +131,8 @@ export function startFlushing(deps: FlushDeps): Flushing {
         return result;
       } catch (error) {
         faults.set(step, `${step}: ${(error as Error).message}`);
-        logger.warn({ err: error, step, retry_in_ms: backoff }, 'a batch could not go on and is tried again');
+        const context = { err: error, step, ...ids, retry_in_ms: backoff };
+        logger.warn(context, 'a batch could not go on and is tried again');
         await sleep(backoff, undefined, { signal: stopping.signal }).catch(() => undefined);
       }
     }
@@ -154,3 +162,9 @@ export function startFlushing(deps: FlushDeps): Flushing {
     },
   };
 }
+
+const sequencesOf = (received: ReceivedMessage[]) => ({
+  messages: received.length,
+  first_stream_seq: received[0]?.stream_seq,
+  last_stream_seq: received.at(-1)?.stream_seq,
+});

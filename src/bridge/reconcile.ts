@@ -21,6 +21,7 @@ import { moveDecisions } from '../store/event-decisions.ts';
 import { type Pool, transaction } from '../store/pool.ts';
 import { countQueued, listQueues } from '../store/queued-dispatches.ts';
 import { failRunningRuns } from '../store/runs.ts';
+import { tellOfFailedRuns } from '../telemetry/failed-runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { emissionWorkflowId } from '../workflows/contract.ts';
@@ -175,7 +176,13 @@ async function closeByForce(
     return { failed, members, again };
   });
   if (!closed) return null;
-  for (const definition_id of closed.failed) deps.metrics.runs.inc({ definition_id, status: 'failed' });
+  const { code } = error;
+  for (const { definition_id } of closed.failed) deps.metrics.runs.inc({ definition_id, status: 'failed' });
+  tellOfFailedRuns(
+    deps.logger,
+    closed.failed.map((run) => ({ ...run, code })),
+    { dispatch_id: dispatchId },
+  );
   const context = {
     dispatch_id: dispatchId,
     status,

@@ -11,6 +11,7 @@ import { type Decoded, decodeMessages, type Refused } from './decode.ts';
 import { claimUndecided } from './known-fates.ts';
 import type { ReceivedMessage } from './message.ts';
 import { expectVersion, StaleRegistryError, withCurrentRegistry } from './stale-registry.ts';
+import { tellOfFaults } from './tell-of-faults.ts';
 import { type Recorded, type WriteDeps, writeRecord } from './write-record.ts';
 
 export interface RecordDeps extends WriteDeps {
@@ -28,11 +29,15 @@ const ALARM_INTERVAL_MS = 60_000;
 export function createRecordBatch(deps: RecordDeps): RecordBatch {
   let quietUntil = 0;
   return async function recordBatch(messages) {
+    const begunAt = performance.now();
     const recorded = await withCurrentRegistry(
       deps.registry,
       (registry) => recordHalving(deps, registry, decodeMessages(messages, registry, deps.dedupeDays)),
       { expectsVersion: true },
     );
+    deps.metrics.flushMessages.observe(messages.length);
+    deps.metrics.flushSeconds.observe((performance.now() - begunAt) / 1000);
+    tellOfFaults(deps.logger, recorded);
     if (recorded.overflowed.length > 0 && performance.now() >= quietUntil) {
       quietUntil = performance.now() + ALARM_INTERVAL_MS;
       deps.logger.error(
@@ -74,7 +79,7 @@ async function recordHalving(deps: RecordDeps, registry: Registry, decoded: Deco
     const [culprit] = candidates;
     if (candidates.length === 1 && culprit) {
       deps.logger.warn(
-        { err: error, event_uid: culprit.event_uid },
+        { err: error, event_uid: culprit.event_uid, stream_seq: culprit.message.stream_seq },
         'an event cannot be recorded and is quarantined',
       );
       const violations = [{ pointer: '', message: `cannot be recorded: ${(error as Error).message}` }];

@@ -21,6 +21,7 @@ import type { ReceivedMessage } from './message.ts';
 import { countMetrics } from './record.ts';
 import { withCurrentRegistry } from './stale-registry.ts';
 import { createStartQueued, startDispatches } from './start-dispatches.ts';
+import { tellOfFaults } from './tell-of-faults.ts';
 import { type Recorded, writeRecord } from './write-record.ts';
 
 export interface RedriveDeps {
@@ -65,6 +66,7 @@ export function createRedrive(deps: RedriveDeps): Redrive {
     });
     if (recorded && !dryRun) {
       countMetrics(deps.metrics, recorded);
+      tellOfFaults(deps.logger, recorded);
       await startDispatches(deps, recorded.dispatch_ids);
       await startQueued(recorded.queued_definitions);
     }

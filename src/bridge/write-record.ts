@@ -80,9 +80,11 @@ function writeAccepted(
   { accepted, depths }: Identified,
   { unmatched, decisions, filterFailures }: Matched,
 ): Promise<unknown>[] {
-  const events = accepted.map(({ event_uid, envelope, message: { subject, stream_seq } }): NewEvent => {
+  const events = accepted.map((candidate): NewEvent => {
+    const { event_uid, envelope, traceparent, message } = candidate;
+    const { subject, stream_seq } = message;
     const fate = unmatched.has(event_uid) ? 'unmatched' : 'accepted';
-    return { event_uid, fate, subject, stream_seq, depth: depths.get(event_uid) ?? 0, envelope };
+    return { event_uid, fate, subject, stream_seq, depth: depths.get(event_uid) ?? 0, traceparent, envelope };
   });
   const failed = filterFailures.map((failure) => failedRun(failure, deps.sinkMode));
   return [
@@ -105,7 +107,7 @@ function failedRun(
   const member = { run_id, definition_id, definition_hash, event_uid: candidate.event_uid };
   const { mode, reason } = sinkMode(definition);
   return {
-    ...newEventRun(member, candidate.envelope.id, null),
+    ...newEventRun(member, candidate, null),
     sink_mode: mode,
     sink_reason: reason,
     ...NOTHING_DECIDED,

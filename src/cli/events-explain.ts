@@ -44,6 +44,7 @@ function eventStory(terminal: Terminal, event: EventDetail, runs: RunDetail[]): 
     ['time', `${shortTime(event.time)}, received ${shortTime(event.received_at)}`],
     ['subject', event.stream_seq === null ? event.subject : `${event.subject}, message ${event.stream_seq}`],
     ['event_uid', event.event_uid],
+    ['traceparent', event.traceparent ?? null],
     ['repeated', event.duplicates > 0 ? repeatedText(event.duplicates) : null],
   ]);
   const style = styleOf(event.fate);

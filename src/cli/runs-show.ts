@@ -32,6 +32,7 @@ function runStory(terminal: Terminal, run: RunDetail): string[] {
     ['started', startText(run)],
     ['sink', run.sink_reason ? `${run.sink_mode}: ${run.sink_reason}` : run.sink_mode],
     ['retry of', run.retry_of],
+    ['traceparent', run.traceparent ?? null],
     ['workflow', run.temporal?.workflow_id ?? null],
   ]);
   return [

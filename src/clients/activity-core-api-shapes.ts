@@ -38,6 +38,7 @@ export const runSchema = z.looseObject({
   sink_mode: text,
   sink_reason: textOrNull,
   retry_of: textOrNull,
+  traceparent: textOrNull.optional(),
   temporal: z.looseObject({ workflow_id: text, run_id: textOrNull }).nullable(),
   started_at: text,
   finished_at: textOrNull,
@@ -209,6 +210,7 @@ export const eventSchema = z.looseObject({
   subject: text,
   stream_seq: z.number().nullable(),
   duplicates: z.number(),
+  traceparent: textOrNull.optional(),
 });
 
 const decisionSchema = z.looseObject({

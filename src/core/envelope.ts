@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { EVENT_TYPE } from './definition.ts';
 import type { JsonObject } from './json.ts';
 import { findInexactInteger, findUnstorable, nestingDepth } from './storable.ts';
+import { parseTraceparent } from './trace-context.ts';
 import { describeFound } from './wording.ts';
 
 export const MAX_EVENT_BYTES = 256 * 1024;
@@ -50,7 +51,10 @@ export interface Envelope extends JsonObject {
   attributes: JsonObject;
 }
 
-export type Decoded = { ok: true; envelope: Envelope } | ({ ok: false } & Refusal);
+/** `traceparent`: beside the envelope, not of it; null where it has none, or an invalid one. */
+export type Decoded =
+  | { ok: true; envelope: Envelope; traceparent: string | null }
+  | ({ ok: false } & Refusal);
 
 /** What the registry knows of a type: `null` where it is not registered. */
 export type AttributesCheck = (type: string) => ((attributes: JsonObject) => Violation[]) | null;
@@ -151,7 +155,9 @@ export function checkEnvelope(value: unknown, receivedAt: string): Decoded {
   if (!parsed.success) {
     return { ok: false, reason: 'invalid_envelope', violations: parsed.error.issues.map(violationOf) };
   }
-  return { ok: true, envelope: { ...parsed.data, time: parsed.data.time ?? receivedAt } };
+  const envelope = { ...parsed.data, time: parsed.data.time ?? receivedAt };
+  const traceparent = 'traceparent' in value ? parseTraceparent(value.traceparent) : null;
+  return { ok: true, envelope, traceparent };
 }
 
 /** Everything about an envelope that does not need the database. `now` and the limit decide `too_old`. */

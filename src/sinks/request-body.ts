@@ -8,12 +8,15 @@ export interface TaskSource {
   run_id: string;
   rule_id: string;
   event_id: string | null;
+  /** W3C; left out where it is null. */
+  traceparent: string | null;
 }
 
 /** JSON text. Never a `review_required` (M10). */
 export function requestBody(spec: TaskSpec, source: TaskSource): string {
   const { title, description, labels, priority, target_repo, dedupe_key } = spec;
-  const { definition_id, definition_hash, run_id, rule_id, event_id } = source;
+  const { definition_id, definition_hash, run_id, rule_id, event_id, traceparent } = source;
+  const trace = traceparent === null ? {} : { traceparent };
   return JSON.stringify({
     title,
     description,
@@ -21,6 +24,6 @@ export function requestBody(spec: TaskSpec, source: TaskSource): string {
     priority,
     target_repo,
     dedupe_key,
-    source: { system: 'activity-core', definition_id, definition_hash, run_id, rule_id, event_id },
+    source: { system: 'activity-core', definition_id, definition_hash, run_id, rule_id, event_id, ...trace },
   });
 }

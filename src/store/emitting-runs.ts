@@ -42,14 +42,14 @@ export interface EmittedRun {
 
 /**
  * One that all went well with and that has reports goes on with those. One that ended otherwise meanwhile, or was resumed in
- * another dispatch, is left alone. Returns the ids of those that ended now.
+ * another dispatch, is left alone. Returns those that ended now, with the seconds since they started.
  */
 export async function endEmittingRuns(
   db: Queryable,
   dispatchId: string,
   runs: EmittedRun[],
-): Promise<Set<string>> {
-  if (runs.length === 0) return new Set();
+): Promise<Map<string, number>> {
+  if (runs.length === 0) return new Map();
   const sorted = [...runs].sort((a, b) => (a.run_id < b.run_id ? -1 : 1));
   const { rows } = await db.query(
     `UPDATE activity_runs AS r
@@ -59,8 +59,8 @@ export async function endEmittingRuns(
             reporting_since = CASE WHEN n.error IS NULL AND r.reports <> '[]' THEN clock_timestamp() END
        FROM jsonb_to_recordset($1) AS n (run_id uuid, error jsonb)
       WHERE r.run_id = n.run_id AND r.dispatch_id = $2 AND r.status = 'running' AND r.reporting_since IS NULL
-      RETURNING r.run_id, r.status`,
+      RETURNING r.run_id, r.status, extract(epoch FROM clock_timestamp() - r.started_at)::float8 AS seconds`,
     [JSON.stringify(sorted), dispatchId],
   );
-  return new Set(rows.filter(({ status }) => status !== 'running').map((row) => row.run_id));
+  return new Map(rows.filter(({ status }) => status !== 'running').map((row) => [row.run_id, row.seconds]));
 }

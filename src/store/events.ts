@@ -14,8 +14,12 @@ export interface NewEvent {
   stream_seq: number | null;
   /** How many events came before it, each caused by the one before. */
   depth: number;
+  traceparent: string | null;
   envelope: Envelope;
 }
+
+/** An event as its runs need it. */
+export type RecordedEvent = Pick<NewEvent, 'envelope' | 'traceparent'>;
 
 export interface EventItem {
   event_uid: string;
@@ -28,15 +32,17 @@ export interface EventItem {
   subject: string;
   stream_seq: number | null;
   duplicates: number;
+  /** W3C; null where it came without a valid one. */
+  traceparent: string | null;
 }
 
 export async function insertEvents(db: Queryable, events: NewEvent[]): Promise<void> {
   await db.query(
-    `INSERT INTO events (event_uid, fate, id, source, type, time, subject, stream_seq, depth, envelope)
+    `INSERT INTO events (event_uid, fate, id, source, type, time, subject, stream_seq, depth, traceparent, envelope)
      SELECT event_uid, fate, envelope->>'id', envelope->>'source', envelope->>'type',
-            time, subject, stream_seq, depth, envelope
+            time, subject, stream_seq, depth, traceparent, envelope
        FROM jsonb_to_recordset($1) AS t (event_uid uuid, fate text, time timestamptz, subject text, stream_seq bigint,
-                                        depth integer, envelope jsonb)`,
+                                        depth integer, traceparent text, envelope jsonb)`,
     // RFC 3339 knows offsets that PostgreSQL does not, so the time comes in UTC; the envelope keeps it as it was written.
     [
       JSON.stringify(
@@ -46,25 +52,30 @@ export async function insertEvents(db: Queryable, events: NewEvent[]): Promise<v
   );
 }
 
-export async function readEnvelopes(db: Queryable, eventUids: string[]): Promise<Map<string, Envelope>> {
+/** By `event_uid`; those that are no longer stored are missing. */
+export async function readEvents(db: Queryable, eventUids: string[]): Promise<Map<string, RecordedEvent>> {
   if (eventUids.length === 0) return new Map();
-  const { rows } = await db.query('SELECT event_uid, envelope FROM events WHERE event_uid = ANY ($1)', [
-    eventUids,
-  ]);
-  return new Map(rows.map((row) => [row.event_uid, row.envelope]));
+  const { rows } = await db.query(
+    'SELECT event_uid, envelope, traceparent FROM events WHERE event_uid = ANY ($1)',
+    [eventUids],
+  );
+  return byUid(rows);
 }
 
+const byUid = (rows: (RecordedEvent & { event_uid: string })[]): Map<string, RecordedEvent> =>
+  new Map(rows.map((row) => [row.event_uid, row]));
+
 /** Of the events of a dispatch: asked for together with the dispatch itself. */
-export async function readEnvelopesOfDispatch(
+export async function readEventsOfDispatch(
   db: Queryable,
   dispatchId: string,
-): Promise<Map<string, Envelope>> {
+): Promise<Map<string, RecordedEvent>> {
   const { rows } = await db.query(
-    `SELECT event_uid, envelope FROM events
+    `SELECT event_uid, envelope, traceparent FROM events
       WHERE event_uid = ANY (ARRAY(SELECT unnest(event_uids) FROM dispatches WHERE dispatch_id = $1))`,
     [dispatchId],
   );
-  return new Map(rows.map((row) => [row.event_uid, row.envelope]));
+  return byUid(rows);
 }
 
 /** Bytes of each envelope as text, which is a measure of what its run will keep. */
@@ -76,7 +87,8 @@ export async function readEnvelopeSizes(db: Queryable, eventUids: string[]): Pro
   return new Map(rows.map((row) => [row.event_uid, row.bytes]));
 }
 
-const ITEM = 'event_uid, fate, id, source, type, time, received_at, subject, stream_seq, duplicates';
+const ITEM =
+  'event_uid, fate, id, source, type, time, received_at, subject, stream_seq, duplicates, traceparent';
 
 export interface EventFilter {
   type?: string | undefined;

@@ -14,6 +14,7 @@ export interface OutboxTask {
   definition_hash: string;
   rule_id: string;
   event_id: string | null;
+  traceparent: string | null;
   spec: TaskSpec;
   dedupe_key: string | null;
   /** Posts whose answer nobody read. */
@@ -26,8 +27,8 @@ export interface OutboxTask {
 /** Pending specs of the dispatch's runs that emit: those that may be asked now come first, in the order of their commit. */
 export async function listOutbox(db: Queryable, dispatchId: string, limit: number): Promise<OutboxTask[]> {
   const { rows } = await db.query(
-    `SELECT t.idempotency_key, t.run_id, t.definition_id, r.definition_hash, t.rule_id, r.event_id, t.spec, t.dedupe_key,
-            t.unanswered_posts, t.duplicate_of,
+    `SELECT t.idempotency_key, t.run_id, t.definition_id, r.definition_hash, t.rule_id, r.event_id, r.traceparent, t.spec,
+            t.dedupe_key, t.unanswered_posts, t.duplicate_of,
             ceil(extract(epoch FROM greatest(t.not_before - clock_timestamp(), '0')) * 1000)::float8 AS wait_ms
        FROM activity_runs r JOIN task_spawn_log t USING (run_id)
       WHERE r.dispatch_id = $1 AND r.status = 'running' AND r.sink_mode = 'live' AND t.status = 'pending'

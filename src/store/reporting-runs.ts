@@ -67,16 +67,17 @@ export async function writeReport(
   );
 }
 
-/** Returns false where it ended otherwise meanwhile. */
+/** Returns the seconds since it started, null where it ended otherwise meanwhile. */
 export async function endReportingRun(
   db: Queryable,
   { runId, dispatchId, error }: { runId: string; dispatchId: string; error: RunError | null },
-): Promise<boolean> {
-  const { rowCount } = await db.query(
+): Promise<number | null> {
+  const { rows } = await db.query(
     `UPDATE activity_runs
         SET status = CASE WHEN $3::jsonb IS NULL THEN 'completed' ELSE 'failed' END, error = $3, finished_at = clock_timestamp()
-      WHERE run_id = $1 AND dispatch_id = $2 AND status = 'running' AND reporting_since IS NOT NULL`,
+      WHERE run_id = $1 AND dispatch_id = $2 AND status = 'running' AND reporting_since IS NOT NULL
+      RETURNING extract(epoch FROM clock_timestamp() - started_at)::float8 AS seconds`,
     [runId, dispatchId, error && JSON.stringify(error)],
   );
-  return rowCount === 1;
+  return rows[0]?.seconds ?? null;
 }

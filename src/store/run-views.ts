@@ -16,6 +16,7 @@ interface RunRow {
   trigger_kind: (typeof TRIGGER_KINDS)[number];
   event_id: string | null;
   event_uid: string | null;
+  traceparent: string | null;
   scheduled_for: string | null;
   requested_by: string | null;
   trigger_reason: string | null;
@@ -43,6 +44,8 @@ export interface RunView {
   sink_reason: string | null;
   review_required: boolean;
   retry_of: string | null;
+  /** W3C, of the event that triggered it. */
+  traceparent: string | null;
   temporal: { workflow_id: string; run_id: string | null } | null;
   started_at: string;
   finished_at: string | null;
@@ -56,8 +59,8 @@ export interface RunDetail extends RunView {
   reports: ReportRecord[];
 }
 
-const COLUMNS = `run_id, definition_id, definition_hash, trigger_kind, event_id, event_uid, scheduled_for, requested_by,
-  trigger_reason, status, task_count, sink_mode, sink_reason, review_required, retry_of, workflow_id, workflow_run_id,
+const COLUMNS = `run_id, definition_id, definition_hash, trigger_kind, event_id, event_uid, traceparent, scheduled_for,
+  requested_by, trigger_reason, status, task_count, sink_mode, sink_reason, review_required, retry_of, workflow_id, workflow_run_id,
   started_at, finished_at, error`;
 
 export interface RunFilter {
@@ -188,6 +191,7 @@ function toView(row: RunRow): RunView {
     sink_reason: row.sink_reason,
     review_required: row.review_required,
     retry_of: row.retry_of,
+    traceparent: row.traceparent,
     temporal: row.workflow_id ? { workflow_id: row.workflow_id, run_id: row.workflow_run_id } : null,
     started_at: row.started_at,
     finished_at: row.finished_at,

@@ -6,6 +6,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { ReportRecord } from '../core/report.ts';
 import { eventTriggerKey, type RunTriggerKind } from '../core/trigger.ts';
 import type { DispatchMember } from './dispatches.ts';
+import type { RecordedEvent } from './events.ts';
 import type { Queryable } from './pool.ts';
 
 export const RUN_STATUSES = ['running', 'completed', 'failed', 'missed'] as const;
@@ -21,6 +22,8 @@ export interface NewRun {
   trigger_kind: RunTriggerKind;
   event_id: string | null;
   event_uid: string | null;
+  /** W3C, of the event; null where there is none. */
+  traceparent: string | null;
   requested_by: string | null;
   trigger_reason: string | null;
   event: Envelope | null;
@@ -35,6 +38,7 @@ export interface NewRun {
 export const UNSAID = {
   event_id: null,
   event_uid: null,
+  traceparent: null,
   requested_by: null,
   trigger_reason: null,
   event: null,
@@ -44,10 +48,10 @@ export const UNSAID = {
   sink_reason: null,
 } as const;
 
-/** The run that an event triggers, before its sink is known. */
+/** The run that an event triggers, before its sink is known. `event`: null where it is no longer stored. */
 export function newEventRun(
   member: DispatchMember,
-  eventId: string | null,
+  event: RecordedEvent | null,
   dispatchId: string | null,
 ): NewRun {
   const triggerKey = eventTriggerKey(member.event_uid ?? '');
@@ -59,8 +63,9 @@ export function newEventRun(
     trigger_key: triggerKey,
     origin_trigger_key: triggerKey,
     trigger_kind: 'event',
-    event_id: eventId,
+    event_id: event?.envelope.id ?? null,
     event_uid: member.event_uid,
+    traceparent: event?.traceparent ?? null,
     dispatch_id: dispatchId,
   };
 }
@@ -95,10 +100,10 @@ export const NOTHING_DECIDED = {
 export type DecidedRun = NewRun & RunResult;
 
 const NEW_COLUMNS = `run_id, definition_id, definition_hash, trigger_key, origin_trigger_key, trigger_kind, event_id, event_uid,
-  requested_by, trigger_reason, event, request_hash, retry_of, dispatch_id, sink_mode, sink_reason`;
+  traceparent, requested_by, trigger_reason, event, request_hash, retry_of, dispatch_id, sink_mode, sink_reason`;
 const NEW_TYPES = `run_id uuid, definition_id text, definition_hash text, trigger_key text, origin_trigger_key text,
-  trigger_kind text, event_id text, event_uid uuid, requested_by text, trigger_reason text, event jsonb, request_hash bytea,
-  retry_of uuid, dispatch_id uuid, sink_mode text, sink_reason text`;
+  trigger_kind text, event_id text, event_uid uuid, traceparent text, requested_by text, trigger_reason text, event jsonb,
+  request_hash bytea, retry_of uuid, dispatch_id uuid, sink_mode text, sink_reason text`;
 const RESULT_COLUMNS = `status, task_count, error, context, rules, review_required, instructions, reports, workflow_id,
   workflow_run_id`;
 const RESULT_TYPES = `status text, task_count integer, error jsonb, context jsonb, rules jsonb, review_required boolean,
@@ -146,14 +151,15 @@ export async function insertDecidedRuns(db: Queryable, runs: DecidedRun[]): Prom
   return new Set(rows.map((row) => row.run_id));
 }
 
-/** Writes what was decided of a run whose row stood as `running`, which it stays while it emits; one that ended otherwise meanwhile is left alone (returns false). */
-export async function finishRun(db: Queryable, result: DecidedRun): Promise<boolean> {
-  const { rowCount } = await db.query(
+/** Writes what was decided of a run whose row stood as `running`, which it stays while it emits; one that ended otherwise meanwhile is left alone. Returns the seconds since it started, null where it was left alone. */
+export async function finishRun(db: Queryable, result: DecidedRun): Promise<number | null> {
+  const { rows } = await db.query(
     `UPDATE activity_runs
         SET status = $2, task_count = $3, error = $4, context = $5, rules = $6, workflow_id = $7, workflow_run_id = $8,
             sink_mode = $9, sink_reason = $10, finished_at = CASE WHEN $2 <> 'running' THEN now() END,
             review_required = $11, instructions = $12, reports = $13, reporting_since = CASE WHEN $14 THEN now() END
-      WHERE run_id = $1 AND status = 'running'`,
+      WHERE run_id = $1 AND status = 'running'
+      RETURNING extract(epoch FROM now() - started_at)::float8 AS seconds`,
     [
       result.run_id,
       result.status,
@@ -171,20 +177,26 @@ export async function finishRun(db: Queryable, result: DecidedRun): Promise<bool
       result.reporting,
     ],
   );
-  return rowCount === 1;
+  return rows[0]?.seconds ?? null;
 }
 
-/** Fails what a closed workflow left `running`, and unpins its contexts. Returns the definition of each. */
-export async function failRunningRuns(db: Queryable, dispatchId: string, error: RunError): Promise<string[]> {
+export type RunOfDefinition = Pick<NewRun, 'run_id' | 'definition_id' | 'event_uid'>;
+
+/** Fails what a closed workflow left `running`, and unpins its contexts. Returns them. */
+export async function failRunningRuns(
+  db: Queryable,
+  dispatchId: string,
+  error: RunError,
+): Promise<RunOfDefinition[]> {
   const { rows } = await db.query(
     `WITH failed AS (
        UPDATE activity_runs SET status = 'failed', error = $2, finished_at = now()
-        WHERE dispatch_id = $1 AND status = 'running' RETURNING run_id, definition_id),
+        WHERE dispatch_id = $1 AND status = 'running' RETURNING run_id, definition_id, event_uid),
      unpinned AS (DELETE FROM pinned_contexts USING failed WHERE pinned_contexts.run_id = failed.run_id)
-     SELECT definition_id FROM failed`,
+     SELECT run_id, definition_id, event_uid FROM failed`,
     [dispatchId, JSON.stringify(error)],
   );
-  return rows.map((row) => row.definition_id);
+  return rows;
 }
 
 export type StandingRun = NewRun & { status: RunStatus; scheduled_for: string | null; started_at: string };

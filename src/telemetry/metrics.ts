@@ -1,5 +1,6 @@
 /** The process' own metrics (contract 5). The Temporal SDK's are appended where `/metrics` is served. */
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { QUARANTINE_REASONS } from '../core/envelope.ts';
 
 export interface Metrics {
   registry: Registry;
@@ -11,14 +12,27 @@ export interface Metrics {
   runs: Counter<'definition_id' | 'status'>;
   tasks: Counter<'definition_id' | 'status'>;
   ticks: Counter<'definition_id' | 'outcome'>;
+  flushMessages: Histogram;
+  flushSeconds: Histogram;
+  runSeconds: Histogram<'definition_id'>;
+  /** Without a value until it is read, and where it cannot be: `absent()` sees that. */
   consumerLag: Gauge;
   outboxPending: Gauge;
+  outboxOldest: Gauge;
   openDispatches: Gauge;
   queuedDispatches: Gauge<'definition_id'>;
   expectationBreached: Gauge<'definition_id'>;
   trusted: Gauge<'definition_id'>;
   retentionDeleted: Counter<'table'>;
+  ready: Gauge<'check'>;
 }
+
+const FATES = ['accepted', 'unmatched', 'duplicate', 'quarantined'];
+/** A batch has at most 500 messages. */
+const MESSAGES = [1, 2, 5, 10, 25, 50, 100, 250, 500];
+const FLUSH_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** From a rule to a day in which issue-core is away. */
+const RUN_SECONDS = [0.01, 0.05, 0.25, 1, 5, 30, 120, 600, 3_600, 86_400];
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -28,7 +42,9 @@ export function createMetrics(): Metrics {
     new Counter({ name: `activity_core_${name}`, help, labelNames, registers });
   const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Gauge({ name: `activity_core_${name}`, help, labelNames, registers });
-  return {
+  const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets: number[]) =>
+    new Histogram({ name: `activity_core_${name}`, help, labelNames, buckets, registers });
+  const metrics: Metrics = {
     registry,
     events: counter('events_total', 'Messages received, by fate', ['fate']),
     quarantined: counter('quarantined_total', 'Messages quarantined, by reason', ['reason']),
@@ -49,8 +65,22 @@ export function createMetrics(): Metrics {
     runs: counter('runs_total', 'Runs ended, by definition and status', ['definition_id', 'status']),
     tasks: counter('tasks_total', 'Task specs, by definition and status', ['definition_id', 'status']),
     ticks: counter('ticks_total', 'Scheduled ticks, by definition and outcome', ['definition_id', 'outcome']),
+    flushMessages: histogram('flush_messages', 'Messages in a batch that was recorded', [], MESSAGES),
+    flushSeconds: histogram(
+      'flush_duration_seconds',
+      'How long it took to record a batch',
+      [],
+      FLUSH_SECONDS,
+    ),
+    runSeconds: histogram(
+      'run_duration_seconds',
+      'From the start of a run to its end, by definition',
+      ['definition_id'],
+      RUN_SECONDS,
+    ),
     consumerLag: gauge('consumer_lag', 'Messages in the stream that are not acknowledged yet', []),
     outboxPending: gauge('outbox_pending', 'Task specs that wait to be sent', []),
+    outboxOldest: gauge('outbox_oldest_seconds', 'For how long the oldest of them waits', []),
     openDispatches: gauge('open_dispatches', 'Dispatches that are not closed', []),
     queuedDispatches: gauge(
       'queued_dispatches',
@@ -62,5 +92,14 @@ export function createMetrics(): Metrics {
     ]),
     trusted: gauge('trusted', '1 where the newest scheduled runs are clean', ['definition_id']),
     retentionDeleted: counter('retention_deleted_total', 'Rows deleted for their age, by table', ['table']),
+    ready: gauge('ready', '1 where the process has what it needs, by check of /readyz', ['check']),
   };
+  // What has not happened yet is 0, not missing: `increase()` sees no counter that begins at 1.
+  for (const fate of FATES) metrics.events.inc({ fate }, 0);
+  for (const reason of QUARANTINE_REASONS) {
+    metrics.quarantined.inc({ reason }, 0);
+    metrics.quarantineOverflow.inc({ reason }, 0);
+  }
+  metrics.consumerLag.remove();
+  return metrics;
 }

@@ -53,6 +53,7 @@ export function rowsOf(
       subject: SUBJECT,
       stream_seq: received.stream_seq,
       depth: 0,
+      traceparent: null,
       envelope,
     },
     decision: {
@@ -63,7 +64,7 @@ export function rowsOf(
       dispatch_id: null,
     },
     run: {
-      ...newEventRun(member, envelope.id, null),
+      ...newEventRun(member, { envelope, traceparent: null }, null),
       ...NOTHING_DECIDED,
       sink_reason: 'the definition says emit: audit',
       status: 'completed',

@@ -185,7 +185,7 @@ test('a slow second attempt to decide does not end what is being sent', async ()
     max_tasks_per_hour: null,
   };
   const deps = { pool: db.pool, pauseExceeded: async () => undefined, metrics, logger };
-  await commitRuns(deps, run.dispatch_id, [late]);
+  await commitRuns(deps, run.dispatch_id, [late], performance.now());
   expect(await runOf(run)).toMatchObject({ status: 'running' });
   expect(await listOutbox(db.pool, run.dispatch_id, 10)).toHaveLength(1);
 });

@@ -16,6 +16,7 @@ export const taskBodySchema = z.strictObject({
     run_id: z.string().min(1),
     rule_id: z.string().min(1),
     event_id: z.string().nullable(),
+    traceparent: z.string().optional(),
   }),
 });
 export type TaskBody = z.output<typeof taskBodySchema>;
