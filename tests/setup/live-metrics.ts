@@ -7,7 +7,9 @@ export interface LiveMetric {
 
 /** By the name as a query has it: a histogram's samples are `_bucket`, `_sum` and `_count`. */
 export function readSamples(text: string): Map<string, LiveMetric> {
-  const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]));
+  const types = new Map(
+    [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]),
+  );
   const metrics = new Map<string, LiveMetric>();
   for (const [name, type] of types) {
     const names = type === 'histogram' ? ['_bucket', '_sum', '_count'].map((end) => name + end) : [name];
@@ -22,5 +24,7 @@ export function readSamples(text: string): Map<string, LiveMetric> {
 
 /** By the name as the registry has it → its type. */
 export function readTypes(text: string): Map<string, string> {
-  return new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]));
+  return new Map(
+    [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]),
+  );
 }

@@ -1,0 +1,144 @@
+/** The dashboard, the alerts and docs/metrics.md, as far as no server is needed to tell. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { asSent, FOLDER, readDocumented, readPanels, readRules } from '../setup/observability.ts';
+import { readQuery } from '../setup/promql.ts';
+
+const rules = readRules();
+const panels = readPanels();
+const own = [...readDocumented('activity-core'), ...readDocumented('The process')];
+
+test('docs/metrics.md lists each metric of the process, and no other, with its type and its labels', async () => {
+  const { registry } = createMetrics();
+  const registered = await registry.getMetricsAsJSON();
+  const labelsOf = (name: string): string[] => {
+    const metric = registry.getSingleMetric(name);
+    return metric && 'labelNames' in metric && Array.isArray(metric.labelNames) ? metric.labelNames : [];
+  };
+  const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
+  expect(
+    own.map(({ meaning: _, ...one }) => ({ ...one, labels: one.labels.toSorted() })).toSorted(byName),
+  ).toEqual(
+    registered
+      .map(({ name, type }) => ({ name, type: String(type), labels: labelsOf(name).toSorted() }))
+      .toSorted(byName),
+  );
+  expect(own.filter(({ meaning }) => meaning === '')).toEqual([]);
+});
+
+test('what has not happened yet is 0 where the labels are known', async () => {
+  const text = await createMetrics().registry.metrics();
+  expect(text).toContain('activity_core_events_total{fate="quarantined"} 0');
+  expect(text).toContain('activity_core_quarantined_total{reason="causal_loop"} 0');
+});
+
+test('the lag has no value until somebody has read it', async () => {
+  const { registry, consumerLag } = createMetrics();
+  expect(await registry.metrics()).not.toMatch(/^activity_core_consumer_lag \d/m);
+  consumerLag.set(3);
+  expect(await registry.metrics()).toMatch(/^activity_core_consumer_lag 3$/m);
+});
+
+describe.each(rules)('$alert', ({ expr, annotations }) => {
+  test('is PromQL', () => expect(readQuery(expr).faults).toEqual([]));
+
+  test('leads to a recipe in the runbook', () => {
+    const [file = '', anchor] = annotations.runbook_url.split('#');
+    const headings = [...readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, text = '']) =>
+      text.toLowerCase().replaceAll(' ', '-'),
+    );
+    expect(headings).toContain(anchor);
+  });
+
+  test('names only labels that its expression leaves', () => {
+    const named = [...annotations.summary.matchAll(/\$labels\.(\w+)/g)].map(([, label]) => label);
+    expect(readQuery(expr).labels).toEqual(expect.arrayContaining(named));
+  });
+});
+
+test('an alert has a name of its own, and each symptom of the runbook has an alert', () => {
+  expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
+  const symptoms = [
+    'consumer-lag-grows',
+    'events-are-quarantined',
+    'runs-fail',
+    'tasks-stay-pending',
+    'an-expectation-is-breached',
+    'trust-is-lost',
+    'ticks-are-missed',
+    'not-ready',
+    'nothing-is-measured',
+  ];
+  const led = new Set(rules.map(({ annotations }) => annotations.runbook_url.split('#')[1]));
+  expect([...led].toSorted()).toEqual(symptoms.toSorted());
+});
+
+test('silence is an alarm: of every process, of the subscribers, of the workers and of those who watch', () => {
+  const watched = rules.flatMap(({ expr }) => [...expr.matchAll(/absent\((\w+)\)/g)].map(([, name]) => name));
+  expect(watched.toSorted()).toEqual([
+    'activity_core_consumer_lag',
+    'activity_core_ready',
+    'activity_core_trusted',
+    'temporal_num_pollers',
+  ]);
+});
+
+test('a gauge that several processes show is never added up over them', () => {
+  const gauges = own.filter(({ type, name }) => type === 'gauge' && name.startsWith('activity_core_'));
+  const all = [...rules, ...panels.flatMap(({ targets }) => targets)].map(({ expr }) => expr);
+  const added = all.filter((expr) =>
+    gauges.some(({ name }) => new RegExp(`sum( by \\([^)]*\\))? ?\\(${name}\\b`).test(expr)),
+  );
+  expect(added).toEqual([]);
+});
+
+describe.each(panels.filter(({ type }) => type !== 'row'))('the panel $title', ({ description, targets }) => {
+  test('says what it shows, in PromQL', () => {
+    expect(description).toBeTruthy();
+    expect(targets.length).toBeGreaterThan(0);
+    expect(targets.flatMap(({ expr }) => readQuery(asSent(expr)).faults)).toEqual([]);
+  });
+
+  test('names its lines by labels that are left', () => {
+    for (const { expr, legendFormat } of targets) {
+      const named = [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].map(([, label]) => label);
+      expect(readQuery(asSent(expr)).labels).toEqual(expect.arrayContaining(named));
+    }
+  });
+});
+
+test('the dashboard shows each metric of activity-core but what retention deletes', () => {
+  const shown = panels.flatMap(({ targets }) =>
+    targets.flatMap(({ expr }) => readQuery(asSent(expr)).metrics),
+  );
+  const missing = readDocumented('activity-core').filter(
+    ({ name }) => !shown.some((one) => one.replace(/_bucket$/, '') === name),
+  );
+  expect(missing.map(({ name }) => name)).toEqual(['activity_core_retention_deleted_total']);
+});
+
+test('no panel lies on another, and each has an id of its own', () => {
+  const cells = panels.flatMap(({ gridPos: { h, w, x, y } }) =>
+    Array.from({ length: h * w }, (_, n) => `${x + (n % w)} ${y + Math.floor(n / w)}`),
+  );
+  expect(new Set(cells).size).toBe(cells.length);
+  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+});
+
+test('the kustomization names the files that are there', () => {
+  const { resources, configMapGenerator } = parse(readFileSync(`${FOLDER}/kustomization.yaml`, 'utf8'));
+  expect(resources).toEqual(['alerts.yaml']);
+  expect(configMapGenerator[0].files).toEqual(['activity-core.json=dashboard.json']);
+  expect(configMapGenerator[0].options.labels).toEqual({ grafana_dashboard: '1' });
+});
+
+test('a query with a fault is found out', () => {
+  expect(readQuery('sum(rate(activity_core_events_total[5m])').faults).toHaveLength(1);
+  expect(readQuery('sum by (fate) (activity_core_events_total{fate="x"})')).toEqual({
+    metrics: ['activity_core_events_total'],
+    labels: ['fate', 'fate'],
+    faults: [],
+  });
+});
