@@ -1,4 +1,5 @@
 /** What `/metrics` reads at each scrape: a few questions that an index answers, each with a bound; a gauge whose question fails keeps its value. */
+import { QUARANTINE_REASONS } from '../core/envelope.ts';
 import type { AppliedRegistry } from '../definitions/applied-registry.ts';
 import type { Pool } from '../store/pool.ts';
 import { readQuarantineBytes } from '../store/quarantine-volume.ts';
@@ -58,8 +59,15 @@ function setReady({ ready }: Metrics, checks: Record<string, { ok: boolean }>): 
   for (const [check, { ok }] of Object.entries(checks)) ready.set({ check }, ok ? 1 : 0);
 }
 
+const FATES = ['accepted', 'unmatched', 'duplicate', 'quarantined'];
+
 /** A counter that begins with its first failure never rises from 0, and `increase()` does not see it. */
 function beginAtZero({ registry, metrics }: MeasureDeps): void {
+  for (const fate of FATES) metrics.events.inc({ fate }, 0);
+  for (const reason of QUARANTINE_REASONS) {
+    metrics.quarantined.inc({ reason }, 0);
+    metrics.quarantineOverflow.inc({ reason }, 0);
+  }
   for (const { definition_id, definition } of registry.held()?.definitions ?? []) {
     for (const status of ['completed', 'failed', 'missed']) metrics.runs.inc({ definition_id, status }, 0);
     if (!definition.trigger.schedule) continue;

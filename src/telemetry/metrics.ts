@@ -1,6 +1,5 @@
 /** The process' own metrics (contract 5). The Temporal SDK's are appended where `/metrics` is served. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { QUARANTINE_REASONS } from '../core/envelope.ts';
 
 export interface Metrics {
   registry: Registry;
@@ -27,7 +26,6 @@ export interface Metrics {
   ready: Gauge<'check'>;
 }
 
-const FATES = ['accepted', 'unmatched', 'duplicate', 'quarantined'];
 /** A batch has at most 500 messages. */
 const MESSAGES = [1, 2, 5, 10, 25, 50, 100, 250, 500];
 const FLUSH_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -94,12 +92,6 @@ export function createMetrics(): Metrics {
     retentionDeleted: counter('retention_deleted_total', 'Rows deleted for their age, by table', ['table']),
     ready: gauge('ready', '1 where the process has what it needs, by check of /readyz', ['check']),
   };
-  // What has not happened yet is 0, not missing: `increase()` sees no counter that begins at 1.
-  for (const fate of FATES) metrics.events.inc({ fate }, 0);
-  for (const reason of QUARANTINE_REASONS) {
-    metrics.quarantined.inc({ reason }, 0);
-    metrics.quarantineOverflow.inc({ reason }, 0);
-  }
   metrics.consumerLag.remove();
   return metrics;
 }

@@ -42,6 +42,7 @@ test('an event is explained with its envelope and each decision', async () => {
     subject: 'activity.kaizen.metrics.recorded',
     stream_seq: expect.any(Number),
     duplicates: 1,
+    traceparent: null,
   };
   expect((await api.get('/api/v1/events')).body).toEqual({ items: [item], next_cursor: null });
   const envelope = {

@@ -70,6 +70,7 @@ test('a run of an event is shown whole, with context, rules and tasks', async ()
     sink_reason: 'the definition says emit: audit',
     review_required: false,
     retry_of: null,
+    traceparent: null,
     temporal: { workflow_id: expect.any(String), run_id: expect.any(String) },
     started_at: expect.stringMatching(TIME),
     finished_at: expect.stringMatching(TIME),

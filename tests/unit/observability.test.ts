@@ -28,12 +28,6 @@ test('docs/metrics.md lists each metric of the process, and no other, with its t
   expect(own.filter(({ meaning }) => meaning === '')).toEqual([]);
 });
 
-test('what has not happened yet is 0 where the labels are known', async () => {
-  const text = await createMetrics().registry.metrics();
-  expect(text).toContain('activity_core_events_total{fate="quarantined"} 0');
-  expect(text).toContain('activity_core_quarantined_total{reason="causal_loop"} 0');
-});
-
 test('the lag has no value until somebody has read it', async () => {
   const { registry, consumerLag } = createMetrics();
   expect(await registry.metrics()).not.toMatch(/^activity_core_consumer_lag \d/m);

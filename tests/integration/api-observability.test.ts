@@ -1,4 +1,4 @@
-/** A `traceparent` where it is easily lost: repetitions, redrives, retries, runs by hand; and what `/metrics` reads. */
+/** A `traceparent` where it is easily lost: repetitions, redrives, retries, runs by hand. And what `/metrics` reads at each scrape. */
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { runId } from '../../src/core/ids.ts';
 import { createTestApi, reviewDefinition, type TestApi } from '../setup/api.ts';
@@ -114,10 +114,20 @@ test('metrics tell how long the oldest pending spec has waited, from an index', 
   expect(plan).not.toContain('Sort');
 });
 
-test('metrics tell what is not ready, and a definition that has not run yet is at 0', async () => {
+test('metrics tell what is not ready', async () => {
   isAway = true;
   const { text } = await api.get('/metrics');
   isAway = false;
   expect(text).toContain('activity_core_ready{check="postgres"} 1');
   expect(text).toContain('activity_core_ready{check="nats"} 0');
+});
+
+test('what has not happened yet is 0 and not missing, where the labels are known', async () => {
+  await api.receive({ bytes: bytesOf(metricsEvent('e1')) });
+  const { text } = await api.get('/metrics');
+  expect(text).toContain('activity_core_quarantine_overflow_total{reason="not_json"} 0');
+  expect(text).toContain('activity_core_quarantined_total{reason="causal_loop"} 0');
+  expect(text).toContain(
+    'activity_core_runs_total{definition_id="low-success-rate-review",status="failed"} 0',
+  );
 });
