@@ -51,7 +51,7 @@ test('a refused event keeps its trace: the redriven one has it, from its header'
   expect(quarantined.map(({ reason }) => reason)).toEqual(['unregistered_type']);
   await api.declare(
     [reviewDefinition()],
-    [{ type: 'other.thing.happened', title: 'Other', owner: 'tests', attributes_schema: true }],
+    [{ type: 'other.thing.happened', title: 'Other', owner: 'tests', attributes_schema: {} }],
   );
   const { rows } = await api.pool.query('SELECT id FROM quarantined_events');
   expect(await api.post(`/api/v1/quarantine/${rows[0].id}/redrive`)).toMatchObject({ status: 200 });
@@ -128,6 +128,6 @@ test('what has not happened yet is 0 and not missing, where the labels are known
   expect(text).toContain('activity_core_quarantine_overflow_total{reason="not_json"} 0');
   expect(text).toContain('activity_core_quarantined_total{reason="causal_loop"} 0');
   expect(text).toContain(
-    'activity_core_runs_total{definition_id="low-success-rate-review",status="failed"} 0',
+    'activity_core_runs_total{definition_id="low-success-rate-review",status="missed"} 0',
   );
 });
