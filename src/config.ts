@@ -17,6 +17,14 @@ const secret = z.string().regex(/^\S+$/, 'a text without blanks');
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'an http(s) URL' })
   .transform((url) => url.replace(/\/+$/, ''));
+/** For people to follow: everybody who looks sees it. */
+const linkUrl = z
+  .url({ protocol: /^https?$/, error: 'an http(s) URL', abort: true })
+  .refine((url) => {
+    const { username, password, search, hash } = new URL(url);
+    return `${username}${password}${search}${hash}` === '';
+  }, 'an http(s) URL without user, password, query or fragment')
+  .transform((url) => url.replace(/\/+$/, ''));
 const natsUrl = z.url({ protocol: /^(nats|tls|wss?)$/, error: 'a URL like nats://host:4222' });
 const postgresUrl = z.url({
   protocol: /^postgres(ql)?$/,
@@ -31,6 +39,7 @@ const environmentSchema = z.object({
     .regex(/^\S+:\d+$/, 'host:port')
     .optional(),
   TEMPORAL_NAMESPACE: z.string().optional(),
+  TEMPORAL_UI_URL: linkUrl.optional(),
   TASK_QUEUE: z.string().default('activity-core'),
   NATS_URL: natsUrl.optional(),
   NATS_CREDS_FILE: z.string().optional(),

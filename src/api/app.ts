@@ -20,6 +20,8 @@ import { eventRoutes } from './events.ts';
 import { feedbackRoutes } from './feedback.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { openApiRoutes, registerOpenApi } from './openapi.ts';
+import { operatorPage } from './operator-page.ts';
+import { type OverviewDeps, overviewRoutes } from './overview.ts';
 import { pendingTaskRoutes } from './pending-tasks.ts';
 import { planRoutes } from './plan.ts';
 import { promotionRoutes } from './promotion.ts';
@@ -37,7 +39,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** An event's id may have 200 characters, each of up to 9 when it is percent-encoded. */
 const LONGEST_PARAM = 1800;
 
-export interface ApiDeps extends HealthDeps, TrustRoutesDeps {
+export interface ApiDeps extends HealthDeps, TrustRoutesDeps, Pick<OverviewDeps, 'readLag' | 'temporalUi'> {
   registry: AppliedRegistry;
   resolvers: Resolvers;
   /** For dry runs: asks the model and keeps nothing of it. */
@@ -59,12 +61,13 @@ export interface ApiDeps extends HealthDeps, TrustRoutesDeps {
   /** Of `/api`, for each client address. */
   requestsPerMinute: number;
   dedupeDays: number;
-  /** Every role serves health, metrics and the OpenAPI document; only `api` serves `/api`. */
+  /** Every role serves health, metrics and the OpenAPI document; only `api` serves `/api` and the page that shows it. */
   roles: readonly string[];
 }
 
 /** A new resource is a file and a line here. */
 const RESOURCES: ((deps: ApiDeps) => FastifyPluginAsyncZod)[] = [
+  overviewRoutes,
   definitionRoutes,
   definitionPauseRoutes,
   promotionRoutes,
@@ -107,7 +110,10 @@ export function createApp(deps: ApiDeps): FastifyInstance {
     scope.register(healthRoutes(deps));
     scope.register(openApiRoutes);
   });
-  if (deps.roles.includes('api')) app.register((scope) => serveApi(scope, deps), { prefix: '/api' });
+  if (deps.roles.includes('api')) {
+    app.register((scope) => serveApi(scope, deps), { prefix: '/api' });
+    app.register(operatorPage);
+  }
   return app;
 }
 

@@ -16,6 +16,7 @@ export function registerOpenApi(app: FastifyInstance): void {
       openapi: '3.1.1',
       info: { title: 'activity-core', version: manifest.version, description: manifest.description },
       tags: [
+        { name: 'overview', description: 'Everything at a glance' },
         { name: 'definitions', description: 'What is declared, and runs by hand' },
         { name: 'runs', description: 'What ran, why, and what came of it' },
         { name: 'tasks', description: 'The spawn log' },

@@ -6,7 +6,7 @@ import { idText, pageQuery, time } from './inputs.ts';
 import { listOf, timestamp, uuidText } from './outputs.ts';
 import { problems } from './problem.ts';
 
-const tick = z.object({
+export const tick = z.object({
   definition_id: z.string(),
   scheduled_for: timestamp,
   outcome: z.enum(TICK_OUTCOMES),
@@ -14,7 +14,7 @@ const tick = z.object({
   run_id: uuidText.nullable().describe('The run that it started, or that came too late'),
 });
 
-const example = {
+export const tickExample = {
   definition_id: 'hourly-coach-orientation',
   scheduled_for: '2026-11-20T08:15:00Z',
   outcome: 'fired',
@@ -42,7 +42,7 @@ export function tickRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod {
             'outcome yet and is not listed.',
           tags: ['ticks'],
           querystring: query,
-          response: { 200: listOf(tick, example), ...problems() },
+          response: { 200: listOf(tick, tickExample), ...problems() },
         },
       },
       async (request) => {

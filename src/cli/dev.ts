@@ -65,6 +65,7 @@ export async function devCommand(options: DevOptions): Promise<number> {
       ...withServers(config, servers),
       ...surroundings.settings,
       ADMIN_PORT: adminPort,
+      TEMPORAL_UI_URL: config.TEMPORAL_UI_URL ?? servers.temporal_ui_url ?? undefined,
     };
     service = await startService({
       config: serviceConfig,
@@ -225,6 +226,7 @@ function summary(
   return `
 activity-core is ready.
 
+  page         ${apiUrl}/   (what is due, ran, failed, was refused)
   API          ${apiUrl}/api/v1/runs
   Temporal     ${servers.temporal_address}${servers.temporal_ui_url ? `   web UI ${servers.temporal_ui_url}` : ''}
   NATS         ${placeOf(servers.nats_url)}

@@ -2,12 +2,12 @@
  * Puts the roles together and takes them down: the only place that knows all rooms.
  * A server that is away delays the start: health is served from the first moment and says what is missing.
  */
-import type { NatsConnection } from '@nats-io/transport-node';
 import { Client, type WorkflowClient } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { createApp } from '../api/app.ts';
-import { type Bridge, startBridge } from '../bridge/bridge.ts';
+import { startBridge } from '../bridge/bridge.ts';
 import { connectNats } from '../bridge/connect.ts';
+import { createConsumerLag } from '../bridge/consumer-lag.ts';
 import {
   createStartDispatch,
   createStartEmission,
@@ -24,7 +24,7 @@ import { startRetention } from '../retention/retention.ts';
 import { createAccountForTicks } from '../schedules/account-for-ticks.ts';
 import { lateTemporalSchedules } from '../schedules/late-temporal-schedules.ts';
 import { createPauseAllExceeded, createPauseExceeded } from '../schedules/pause-exceeded.ts';
-import { createTemporalSchedules, type TemporalSchedules } from '../schedules/temporal-schedules.ts';
+import { createTemporalSchedules } from '../schedules/temporal-schedules.ts';
 import { createSinkMode } from '../sinks/sink-mode.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { createPool, QUERY_TIMEOUT_MS } from '../store/pool.ts';
@@ -34,9 +34,10 @@ import { startExpectations } from '../trust/expectations.ts';
 import { startFeedbackReports } from '../trust/feedback.ts';
 import { createReadTrust } from '../trust/read-trust.ts';
 import { startTrustedMetric } from '../trust/trusted-metric.ts';
-import { installTemporalRuntime, type Workers } from '../worker.ts';
+import { installTemporalRuntime } from '../worker.ts';
 import { createExternalSystems } from './external-systems.ts';
 import { listenFault } from './listen-fault.ts';
+import { createParts } from './parts.ts';
 import { type Check, check, createChecks } from './readiness.ts';
 import { freePort, readTemporalMetrics } from './temporal-metrics.ts';
 import { createWaiting, within } from './waiting.ts';
@@ -67,21 +68,6 @@ const STEP_BOUND_MS = 20_000;
 const FLUSH_GRACE_MS = 8_000;
 const UNUSED: Check = { ok: true, message: 'not used by this role' };
 
-/** What comes to be while the service starts; null until then, and where the roles do not need it. */
-interface Parts {
-  temporal: NativeConnection | null;
-  startWorkflow: StartDispatch | null;
-  startEmission: StartEmission | null;
-  temporalSchedules: TemporalSchedules | null;
-  workers: Workers | null;
-  working: Promise<void>;
-  nats: NatsConnection | null;
-  bridge: Bridge | null;
-  reconcilers: { stop(): Promise<void> }[];
-  trust: { stop(): Promise<void> }[];
-  retention: { stop(): Promise<void> } | null;
-}
-
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, roles, logger } = options;
   const metricsPort = await freePort();
@@ -100,19 +86,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const waiting = createWaiting(stopping.signal, logger);
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
-  const parts: Parts = {
-    temporal: null,
-    startWorkflow: null,
-    startEmission: null,
-    temporalSchedules: null,
-    workers: null,
-    working: Promise.resolve(),
-    nats: null,
-    bridge: null,
-    reconcilers: [],
-    trust: [],
-    retention: null,
-  };
+  const parts = createParts();
 
   const startDispatch: StartDispatch = async (dispatchId) => {
     if (!parts.startWorkflow) throw new Error('Temporal is not connected yet');
@@ -128,6 +102,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const pauseExceeded = createPauseExceeded({ pool, temporalSchedules, metrics, logger });
 
   const readTrust = createReadTrust({ pool, stateHub, workingMemoryDir: config.WORKING_MEMORY_DIR });
+
+  const lag = createConsumerLag({
+    url: config.NATS_URL,
+    credsFile: config.NATS_CREDS_FILE,
+    stream: config.NATS_STREAM,
+    consumer: config.NATS_CONSUMER,
+  });
 
   const checks = createChecks({
     pool,
@@ -151,6 +132,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     rehearseModel: external.rehearseModel,
     recallModel: external.recallModel,
     readTrust,
+    readLag: lag.read,
+    temporalUi: { url: config.TEMPORAL_UI_URL ?? null, namespace },
     startDispatch,
     startEmission,
     issueCore: external.issueCore,
@@ -289,7 +272,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       parts.workers?.shutdown();
       await parts.working;
     });
-    await step('nats', async () => parts.nats?.drain());
+    await step('nats', () => Promise.all([parts.nats?.drain(), lag.stop()]));
     await step('temporal', async () => parts.temporal?.close());
     await step('pool', () => pool.end());
   }

@@ -4,6 +4,7 @@
  */
 import { QUARANTINE_REASONS } from '../../src/core/envelope.ts';
 import { FATES } from '../../src/store/events.ts';
+import { MOST_COUNTED } from '../../src/store/overview.ts';
 import { encodeCursor } from '../../src/store/page.ts';
 import type { Pool } from '../../src/store/pool.ts';
 import { QUARANTINE_STATES } from '../../src/store/quarantined-events.ts';
@@ -59,6 +60,8 @@ const PAGE = 50;
 const LARGEST_PAGE = 500;
 /** Trust looks at so many of the newest ticks when it is asked for a hundred. */
 const TRUST_TICKS = 200;
+/** Six counts, each up to its bound. */
+const OVERVIEW_ROWS = 6 * MOST_COUNTED;
 
 export async function listApiPages(pool: Pool): Promise<ApiPage[]> {
   const pages: ApiPage[] = [];
@@ -103,6 +106,7 @@ export async function listApiPages(pool: Pool): Promise<ApiPage[]> {
     add('trust', `/api/v1/trust/${id}?required=100`, TRUST_TICKS);
   }
   add('event types', '/api/v1/event-types');
+  add('overview', '/api/v1/overview', OVERVIEW_ROWS);
   add('health', '/readyz');
   add('health', '/metrics');
   return pages;

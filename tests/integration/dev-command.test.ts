@@ -154,6 +154,13 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
   expect(file.pid).toBe(dev.child.pid);
   expect((await fetch(`${file.api_url}/readyz`)).status).toBe(200);
   expect((await fetch(file.temporal_ui_url)).status).toBe(200);
+  const page = await fetch(`${file.api_url}/`);
+  expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+  const overview = await fetch(`${file.api_url}/api/v1/overview`);
+  expect(await overview.json()).toMatchObject({
+    temporal_ui: { url: file.temporal_ui_url, namespace: 'default' },
+    lag: { messages: 0, message: 'ok' },
+  });
   expect(dev.output()).toContain('activity-core is ready');
   expect(dev.output()).toContain(`${file.kaizen_repos_root}   (a sample;`);
   expect(dev.output()).toContain(`${file.state_hub_url}   (a stand-in;`);

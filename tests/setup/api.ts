@@ -86,6 +86,8 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     issueCore: null,
     hasStateHub: true,
     readTrust: async () => null,
+    readLag: async () => ({ messages: 0, message: 'ok' }),
+    temporalUi: { url: null, namespace: 'default' },
     rehearseModel: createNoModel,
     recallModel: createNoModel(),
     temporalSchedules: createRecordedSchedules(),

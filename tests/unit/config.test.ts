@@ -162,3 +162,23 @@ test('what looks like an address and is none, an unreadable file and a blank sec
   expect(faults).toHaveLength(8);
   expect(faults.join('\n')).not.toContain('u:p@');
 });
+
+test('a link for people is an http(s) URL and carries nothing else', () => {
+  expect(parseConfig({ TEMPORAL_UI_URL: 'https://temporal.example/ui/' }).TEMPORAL_UI_URL).toBe(
+    'https://temporal.example/ui',
+  );
+  expect(parseConfig({}).TEMPORAL_UI_URL).toBeUndefined();
+  const wrong = [
+    'javascript:alert(1)',
+    'temporal.example',
+    'https://someone:sesame@temporal.example',
+    'https://temporal.example/?token=sesame',
+    'https://temporal.example/#sesame',
+  ];
+  for (const url of wrong) {
+    const [fault = '', ...others] = faultsOf({ TEMPORAL_UI_URL: url });
+    expect(fault, url).toMatch(/^TEMPORAL_UI_URL is .* expected an http\(s\) URL/);
+    expect(others, url).toEqual([]);
+    expect(fault, url).not.toContain('sesame@');
+  }
+});

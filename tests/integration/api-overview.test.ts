@@ -1,0 +1,133 @@
+/** `GET /api/v1/overview`, and who may have the page that shows it. */
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { MOST_COUNTED } from '../../src/store/overview.ts';
+import {
+  bytesOf,
+  createTestApi,
+  failedByHand,
+  manualDefinition,
+  reviewDefinition,
+  runOfEvent,
+  type TestApi,
+} from '../setup/api.ts';
+import { metricsEvent } from '../setup/event-path.ts';
+
+const TOKEN = 'a-token-of-a-fitting-length-7f3a';
+
+let api: TestApi;
+let guarded: TestApi;
+let workerOnly: TestApi;
+
+beforeAll(async () => {
+  const { database_url } = inject('servers');
+  api = await createTestApi(database_url, {
+    readLag: async () => ({ messages: null, message: 'NATS: not there' }),
+    temporalUi: { url: 'https://temporal.example', namespace: 'ours' },
+  });
+  guarded = await createTestApi(database_url, { adminToken: TOKEN });
+  workerOnly = await createTestApi(database_url, { roles: ['worker'] });
+});
+beforeEach(async () => {
+  await api.clear();
+  await api.declare([reviewDefinition(), manualDefinition()]);
+});
+afterAll(async () => {
+  for (const each of [api, guarded, workerOnly]) await each[Symbol.asyncDispose]();
+});
+
+test('an empty instance has an overview with nothing in it', async () => {
+  const { status, body } = await api.get('/api/v1/overview');
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    temporal_ui: { url: 'https://temporal.example', namespace: 'ours' },
+    lag: { messages: null, message: 'NATS: not there' },
+    last_event_at: null,
+    counts: {
+      open_dispatches: 0,
+      running_runs: 0,
+      failed_runs_24h: 0,
+      held_events: 0,
+      quarantine_open: 0,
+      outbox_pending: 0,
+    },
+    definitions: [{ definition_id: 'by-hand' }, { definition_id: 'low-success-rate-review' }],
+    definition_count: 2,
+    runs: [],
+    failed_runs: [],
+    ticks_not_run: [],
+    pending_tasks: [],
+    refused: [],
+    refused_and_not_kept: 0,
+  });
+  expect(body.definitions).not.toMatchObject([{ document: expect.anything() }]);
+});
+
+test('what ran, failed and was refused is in it, errors without their details and messages without their bytes', async () => {
+  const failed = await failedByHand(api);
+  const completed = await runOfEvent(api, 'low-1');
+  await api.receive({ bytes: bytesOf({ ...metricsEvent('bad'), attributes: {} }) });
+  const { body } = await api.get('/api/v1/overview');
+  expect(body).toMatchObject({
+    last_event_at: expect.any(String),
+    counts: { failed_runs_24h: 1, quarantine_open: 1 },
+    runs: [
+      { run_id: completed, error: null },
+      { run_id: failed, status: 'failed' },
+    ],
+    failed_runs: [{ run_id: failed, error: { code: 'rule_error', message: expect.any(String) } }],
+    refused: [{ reason: 'invalid_attributes', violation_count: 3, violations: expect.any(Array) }],
+  });
+  expect(JSON.stringify(body)).not.toMatch(/"details"|"bytes_base64"|"headers"/);
+});
+
+test('a spec that waits is shown with the state of its run, oldest first, and ticks that did not run are', async () => {
+  await runOfEvent(api, 'first');
+  await runOfEvent(api, 'second');
+  await api.pool.query("UPDATE task_spawn_log SET status = 'pending'");
+  await api.pool.query(
+    `INSERT INTO schedule_ticks (definition_id, scheduled_for, deadline, outcome, reason)
+     SELECT 'hourly', now() - n * interval '1 hour', now(), (ARRAY['missed', 'overlapped', 'fired'])[n], 'told'
+       FROM generate_series(1, 3) AS n`,
+  );
+  const { body } = await api.get('/api/v1/overview');
+  expect(body).toMatchObject({
+    counts: { outbox_pending: 2 },
+    pending_tasks: [
+      { run_status: 'completed', title: 'Review coach in kaizen-agentic', attempts: 0 },
+      { run_status: 'completed' },
+    ],
+    ticks_not_run: [{ outcome: 'missed' }, { outcome: 'overlapped' }],
+  });
+  const [one, other] = body.pending_tasks as { created_at: string }[];
+  expect(Date.parse(one!.created_at)).toBeLessThan(Date.parse(other!.created_at));
+});
+
+test('counts stop at their bound', async () => {
+  await api.pool.query(
+    `INSERT INTO quarantined_events (id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp)
+     SELECT gen_random_uuid(), 'activity.x', '{}', 'not_json', '[]', '', 0, n, n FROM generate_series(1, $1::int) AS n`,
+    [MOST_COUNTED + 5],
+  );
+  const { body } = await api.get('/api/v1/overview');
+  expect(body).toMatchObject({ counts: { quarantine_open: MOST_COUNTED }, ticks_not_run: [] });
+  expect(body.refused).toHaveLength(10);
+});
+
+test('the page needs no token and holds no data; what it shows needs the token; no other role has it', async () => {
+  expect(await guarded.get('/')).toMatchObject({
+    status: 200,
+    headers: { 'content-type': 'text/html; charset=utf-8' },
+  });
+  expect((await guarded.get('/page/page.js')).status).toBe(200);
+  expect((await guarded.get('/api/v1/overview')).status).toBe(401);
+  const authorized = await guarded.app.inject({
+    url: '/api/v1/overview',
+    headers: { authorization: `Bearer ${TOKEN}` },
+  });
+  expect(authorized.statusCode).toBe(200);
+  expect((await workerOnly.get('/')).status).toBe(404);
+  for (const url of ['/page/', '/page/../app.ts', '/page/operator-page.ts', '/page/%2e%2e/app.ts'])
+    expect((await api.get(url)).status, url).toBe(404);
+  const { paths } = (await api.get('/openapi.json')).body as { paths: Record<string, object> };
+  expect(Object.keys(paths).filter((path) => path === '/' || path.startsWith('/page'))).toEqual([]);
+});
