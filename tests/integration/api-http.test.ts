@@ -268,6 +268,7 @@ test('the OpenAPI document describes every route, with its problems, and an exam
       'get /api/v1/event-types',
       'get /api/v1/events',
       'get /api/v1/events/{event}',
+      'get /api/v1/overview',
       'get /api/v1/plan',
       'get /api/v1/quarantine',
       'get /api/v1/quarantine/{id}',

@@ -9,9 +9,9 @@ export const runLine = (now) => (run) => [
   element(
     'span',
     { class: 'rest' },
+    run.task_count > 0 ? `${many(run.task_count, 'task')} · ` : '',
+    run.sink_mode === 'live' ? 'live · ' : '',
     triggerOf(run),
-    run.task_count > 0 ? ` · ${many(run.task_count, 'task')}` : '',
-    run.sink_mode === 'live' ? ' · live' : '',
   ),
   run.error ? element('span', { class: 'why' }, code(run.error.code), ' ', run.error.message) : null,
 ];
