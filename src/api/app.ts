@@ -12,6 +12,7 @@ import type { Sink } from '../sinks/sink.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { backfillRoutes } from './backfill.ts';
+import { backtestRoutes } from './backtest.ts';
 import { definitionPauseRoutes } from './definition-pauses.ts';
 import { definitionRoutes } from './definitions.ts';
 import { handleError, handleNotFound } from './error-handler.ts';
@@ -73,6 +74,7 @@ const RESOURCES: ((deps: ApiDeps) => FastifyPluginAsyncZod)[] = [
   promotionRoutes,
   planRoutes,
   backfillRoutes,
+  backtestRoutes,
   runRoutes,
   reviewRoutes,
   feedbackRoutes,

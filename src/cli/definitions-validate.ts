@@ -16,10 +16,17 @@ export interface ValidateInput {
 export async function validateCommand(input: ValidateInput): Promise<0 | 1> {
   const { paths, definitionsDir, json, resolvers, print } = input;
   const result = await loadPaths(paths.length > 0 ? paths : [definitionsDir], { resolvers, definitionsDir });
+  printValidation(result, { json, print });
+  return result.ok ? 0 : 1;
+}
+
+export function printValidation(
+  result: LoadResult,
+  { json, print }: Pick<ValidateInput, 'json' | 'print'>,
+): void {
   const errors = result.ok ? [] : result.errors;
   if (json) print(JSON.stringify(asJson(result, errors), null, 2));
   else printSummary(result, errors, print);
-  return result.ok ? 0 : 1;
 }
 
 function asJson(result: LoadResult, errors: DefinitionError[]) {

@@ -4,6 +4,7 @@ import { relative } from 'node:path';
 import { Argument, Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addBackfill } from './backfill.ts';
+import { addBacktest } from './backtest.ts';
 import type { Cli } from './cli.ts';
 import { addDefinitionsApply } from './definitions-apply.ts';
 import { addDefinitionsList } from './definitions-list.ts';
@@ -53,6 +54,7 @@ export function createProgram(cli: Cli): Command {
   addMigrate(program, cli);
   addDefinitions(program, cli);
   addDryRun(program, cli);
+  addBacktest(program, cli);
   addRun(program, cli);
   addBackfill(program, cli);
   addPublish(program, cli);

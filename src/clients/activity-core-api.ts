@@ -1,6 +1,16 @@
 /** activity-core's own HTTP API (contract 5) as its CLI uses it. Nothing is retried. */
 import type { z } from 'zod';
+import type { Definition } from '../core/definition.ts';
 import type { JsonObject } from '../core/json.ts';
+import {
+  type OnRecord,
+  onRecordSchema,
+  type RecordedEvent,
+  type RecordedTick,
+  recordedEventSchema,
+  recordedTickSchema,
+  revisionSchema,
+} from './activity-core-api-backtest.ts';
 import { ApiProblemError, ApiUnreachableError, UnexpectedAnswerError } from './activity-core-api-errors.ts';
 import {
   type NewReview,
@@ -81,6 +91,12 @@ export interface ActivityCoreApi {
   getPlan(): Promise<PlanAnswer>;
   applyPlan(): Promise<PlanAnswer>;
   listTicks(query: Query): Promise<Page<Tick>>;
+  getOnRecord(definitionId: string): Promise<OnRecord>;
+  getRevision(definitionId: string, hash: string): Promise<{ document: Definition }>;
+  /** Oldest first. `query`: `type`, `since`, `until`, `context`, `limit` (to 1000), `cursor`. */
+  listRecordedEvents(definitionId: string, query: Query): Promise<Page<RecordedEvent>>;
+  /** As above, without `type`. */
+  listRecordedTicks(definitionId: string, query: Query): Promise<Page<RecordedTick>>;
   /** `query`: `required`. */
   getTrust(definitionId: string, query: Query): Promise<Trust>;
   /** `body`: `event`, `reason`. Without a key, each call is a run of its own. */
@@ -155,6 +171,12 @@ export function createActivityCoreApi({ url, token, origin }: ActivityCoreApiOpt
     getPlan: () => read(planSchema, ['plan']),
     applyPlan: () => write(planSchema, ['plan', 'apply'], {}),
     listTicks: (query) => read(pageSchema(tickSchema), ['ticks'], query),
+    getOnRecord: (definitionId) => read(onRecordSchema, ['backtest', definitionId]),
+    getRevision: (definitionId, hash) => read(revisionSchema, ['backtest', definitionId, 'revisions', hash]),
+    listRecordedEvents: (definitionId, query) =>
+      read(pageSchema(recordedEventSchema), ['backtest', definitionId, 'events'], query),
+    listRecordedTicks: (definitionId, query) =>
+      read(pageSchema(recordedTickSchema), ['backtest', definitionId, 'ticks'], query),
     getTrust: (definitionId, query) => read(trustSchema, ['trust', definitionId], query),
     startRun: (definitionId, body, idempotencyKey) =>
       ask(startedSchema, {

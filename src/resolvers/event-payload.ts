@@ -7,6 +7,7 @@ const params = z.strictObject({});
 export const eventPayload: Resolver<z.output<typeof params>> = {
   type: 'event-payload',
   io: 'local',
+  deterministic: true,
   triggers: ['event', 'manual'],
   params,
   output: (_params, eventType) => eventType?.attributes_schema ?? true,

@@ -16,6 +16,8 @@ export interface Resolver<P = unknown> {
   type: string;
   /** `remote` waits for somebody else: such a definition does not share a dispatch with others. */
   io: 'local' | 'remote';
+  /** What it binds follows from the event, the run's facts and its params alone: a backtest asks it again. */
+  deterministic?: true;
   /** Which triggers it makes sense with; all of them unless set. */
   triggers?: readonly ('event' | 'schedule' | 'manual')[];
   params: z.ZodType<P>;

@@ -7,6 +7,7 @@ const params = z.strictObject({ value: z.json().describe('What is bound, as it s
 export const staticValue: Resolver<z.output<typeof params>> = {
   type: 'static',
   io: 'local',
+  deterministic: true,
   params,
   output: () => true,
   resolve: (input) => input.params.value,

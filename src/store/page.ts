@@ -56,7 +56,7 @@ export async function readPage<Row extends object>(
     else if (condition.each) each.push(condition.each.map(sqlOf));
   }
   if (request.cursor) {
-    const [time, key] = decodeCursor(request.cursor, query.keyPattern ?? UUID_OR_HASH);
+    const [time, key] = decodeCursor(request.cursor, query.keyPattern);
     where.push(`(${query.time}, ${query.key}) < (${parameter(time)}, ${parameter(key)})`);
   }
   if (each.some((values) => values.length === 0)) return { items: [], next_cursor: null };
@@ -82,7 +82,8 @@ export function encodeCursor(time: string, key: string): string {
   return Buffer.from(JSON.stringify([time, key])).toString('base64url');
 }
 
-function decodeCursor(cursor: string, keyPattern: RegExp): [time: string, key: string] {
+/** @throws InvalidCursorError */
+export function decodeCursor(cursor: string, keyPattern: RegExp = UUID_OR_HASH): [time: string, key: string] {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));

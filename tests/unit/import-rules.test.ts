@@ -8,6 +8,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   main: ['cli'],
   cli: [
     'service',
+    'backtest',
     'dev',
     'api',
     'clients',
@@ -68,6 +69,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'workflows',
     'core',
   ],
+  backtest: ['activities', 'definitions', 'resolvers', 'clients', 'core'],
   retention: ['store', 'telemetry'],
   trust: ['definitions', 'reports', 'store', 'clients', 'telemetry', 'core'],
   bridge: ['definitions', 'resolvers', 'sinks', 'store', 'telemetry', 'workflows', 'core'],

@@ -1,0 +1,93 @@
+/** `backtest`: what a definition file would have done with the events and ticks that are on record. */
+import { relative } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { BacktestReport } from '../backtest/report.ts';
+import type { LoadedDefinition } from '../definitions/check.ts';
+import type { Resolvers } from '../resolvers/registry.ts';
+import { backtestStory } from './backtest-story.ts';
+import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
+import { printable } from './printable.ts';
+import { parseMoment, shortTime } from './time.ts';
+import { UsageError } from './usage-error.ts';
+
+interface Options extends ApiOptions {
+  since: string;
+  until?: string;
+  examples: number;
+  failOnChange?: boolean;
+}
+
+const PROGRESS_EVERY_MS = 2_000;
+
+export function addBacktest(program: Command, cli: Cli): void {
+  apiCommand(program, 'backtest <file>', 'what a definition file would have done, against what was recorded')
+    .option('--since <time>', 'from when on: a time, or a while ago like 24h or 7d', '7d')
+    .option('--until <time>', 'until when (default: now)')
+    .option('--examples <n>', 'how many to show of each difference, 0 to 100', parseExamples, 3)
+    .option('--fail-on-change', 'end with 1 where anything changed, or cannot be told')
+    .action(async (file: string, options: Options) => {
+      const { createResolvers } = await import('../resolvers/registry.ts');
+      const resolvers = createResolvers();
+      const loaded = await load(cli, file, options.json, resolvers);
+      if (!loaded) return cli.end(1);
+      const report = await backtest(cli, loaded, options, resolvers);
+      if (options.json) printJson(cli.terminal, report);
+      else cli.terminal.print(backtestStory(cli.terminal, report).join('\n'));
+      const isClear = !report.is_changed && report.not_reproducible === 0;
+      cli.end(options.failOnChange && !isClear ? 1 : 0);
+    });
+}
+
+/** Null where the file is invalid, which was told then as `definitions validate` tells it. */
+async function load(
+  cli: Cli,
+  file: string,
+  json: boolean | undefined,
+  resolvers: Resolvers,
+): Promise<LoadedDefinition | null> {
+  const { loadPaths } = await import('../definitions/load.ts');
+  const { printValidation } = await import('./definitions-validate.ts');
+  const definitionsDir = relative(process.cwd(), cli.readConfig().DEFINITIONS_DIR) || '.';
+  const result = await loadPaths([file], { resolvers, definitionsDir });
+  if (!result.ok) {
+    printValidation(result, { json: json === true, print: cli.terminal.print });
+    return null;
+  }
+  const [loaded, ...others] = result.definitions;
+  if (loaded && others.length === 0) return loaded;
+  throw new UsageError(
+    `${file} holds ${loaded ? result.definitions.length : 'no'} definitions; expected the file of one`,
+  );
+}
+
+async function backtest(
+  cli: Cli,
+  loaded: LoadedDefinition,
+  options: Options,
+  resolvers: Resolvers,
+): Promise<BacktestReport> {
+  const { NothingToReplayError, runBacktest } = await import('../backtest/run-backtest.ts');
+  const since = parseMoment('--since', options.since, cli.now());
+  const until = options.until === undefined ? null : parseMoment('--until', options.until, cli.now());
+  if ((until ?? cli.now().toISOString()) <= since)
+    throw new UsageError(`--since ${options.since} is not before ${until === null ? 'now' : '--until'}`);
+  const api = await connectApi(cli, options);
+  const { examples } = options;
+  let toldAt = performance.now();
+  const onProgress = (read: number, at: string) => {
+    if (performance.now() - toldAt < PROGRESS_EVERY_MS) return;
+    toldAt = performance.now();
+    cli.terminal.warn(`${read.toLocaleString('en')} read, to ${printable(shortTime(at))}`);
+  };
+  return runBacktest({ api, loaded, resolvers, since, until, examples, onProgress }).catch(
+    (error: unknown) => {
+      throw error instanceof NothingToReplayError ? new UsageError(error.message, { cause: error }) : error;
+    },
+  );
+}
+
+function parseExamples(text: string): number {
+  if (!/^\d{1,3}$/.test(text) || Number(text) > 100)
+    throw new InvalidArgumentError('Expected a whole number from 0 to 100.');
+  return Number(text);
+}

@@ -1,0 +1,55 @@
+/** What `/api/v1/backtest` answers. Whoever reads it decides again, with the code of the service: the shapes are its own. */
+import { z } from 'zod';
+import type { RunError, TaskSpec } from '../core/decision.ts';
+import type { Definition } from '../core/definition.ts';
+import type { Envelope } from '../core/envelope.ts';
+import type { InstructionRecord } from '../core/instruction-record.ts';
+import type { JsonObject } from '../core/json.ts';
+
+const text = z.string();
+/** Large, and only passed on: their members are not walked. */
+const asItIs = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null);
+
+const documentSchema = asItIs<Definition>();
+
+export const onRecordSchema = z.looseObject({
+  definition_id: text,
+  now: text,
+  forgotten_before: text.nullable(),
+  current: z.looseObject({ definition_hash: text, document: documentSchema }).nullable(),
+});
+
+export const revisionSchema = z.looseObject({ document: documentSchema });
+
+const runSchema = z.looseObject({
+  run_id: text,
+  definition_hash: text,
+  status: text,
+  started_at: text,
+  error: asItIs<RunError>().nullable(),
+  has_context: z.boolean(),
+  context: asItIs<JsonObject>().nullable(),
+  instructions: z.array(asItIs<InstructionRecord>()),
+  tasks: z.array(z.looseObject({ idempotency_key: text, rule_id: text, spec: asItIs<TaskSpec>() })),
+});
+
+export const recordedEventSchema = z.looseObject({
+  event_uid: text,
+  received_at: text,
+  envelope: asItIs<Envelope>(),
+  decision: z.looseObject({ definition_hash: text, outcome: text, reason: text.nullable() }).nullable(),
+  run: runSchema.nullable(),
+});
+
+export const recordedTickSchema = z.looseObject({
+  scheduled_for: text,
+  outcome: text,
+  reason: text.nullable(),
+  run: runSchema.nullable(),
+});
+
+export type OnRecord = z.output<typeof onRecordSchema>;
+export type RecordedRun = z.output<typeof runSchema>;
+export type RecordedTask = RecordedRun['tasks'][number];
+export type RecordedEvent = z.output<typeof recordedEventSchema>;
+export type RecordedTick = z.output<typeof recordedTickSchema>;
