@@ -71,7 +71,10 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
     specs.now += now.tasks.length;
     specs.unchanged += found.unchanged;
     for (const kind of ['added', 'gone', 'changed'] as const) specs[kind] += found[kind].length;
-    if (isSameOutcome(recorded.outcome, now.outcome)) return addSpecs(input, now, found);
+    if (isSameOutcome(recorded.outcome, now.outcome)) {
+      addSpecs(input, now, found);
+      return;
+    }
     outcomesChanged += 1;
     const isFailing = !QUIET.has(now.outcome);
     if (isFailing) newFailures += 1;

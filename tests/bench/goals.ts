@@ -78,6 +78,7 @@ const RATIOS: Ratio[] = [
   },
   { what: '(h) p95 of the slowest page', unit: 'ms', of: 'api.slowest', at: { most: 30 } },
   { what: '(i) cold start to ready', unit: 's', of: 'cold_start', at: { most: 10 } },
+  { what: '(l) backtest of the events', unit: 's', of: 'backtest.changed', at: { most: 60 } },
   { what: '(k) live mode, to the ceiling of the sink', unit: '×', of: 'live.specs', to: 'live.ceiling' },
 ];
 

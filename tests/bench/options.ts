@@ -14,6 +14,8 @@ export interface BenchOptions {
   /** Pairs of event and definition, for each number of definitions. */
   pairs: number;
   liveEvents: number;
+  /** On record, for one definition. */
+  backtestEvents: number;
   apiRuns: number;
   /** For each page. */
   apiRequests: number;
@@ -34,6 +36,7 @@ const SIZES = {
   workflows: ['300', '12'],
   pairs: ['40000', '500'],
   'live-events': ['4000', '60'],
+  'backtest-events': ['100000', '1200'],
   'api-runs': ['1000000', '2000'],
   'api-requests': ['40', '2'],
   repos: ['5000', '50'],
@@ -63,6 +66,7 @@ export function parseOptions(args: string[], letters: readonly string[]): BenchO
     workflows: size('workflows'),
     pairs: size('pairs'),
     liveEvents: size('live-events'),
+    backtestEvents: size('backtest-events'),
     apiRuns: size('api-runs'),
     apiRequests: size('api-requests'),
     repos: size('repos'),

@@ -1,5 +1,6 @@
 /** Everything that is measured, in this order. */
 import { measureApiLatency } from './api-latency.ts';
+import { measureBacktest } from './backtest.ts';
 import type { Measurement } from './bench.ts';
 import { measureColdStart } from './cold-start.ts';
 import { measureDefinitionsOnOneType } from './definitions-on-one-type.ts';
@@ -25,6 +26,7 @@ export const MEASUREMENTS: Measurement[] = [
   { letters: ['i'], title: 'cold start', measure: measureColdStart },
   { letters: ['j'], title: 'discovery of schedules', measure: measureDiscoveryInRounds },
   { letters: ['k'], title: 'live mode', measure: measureLiveMode },
+  { letters: ['l'], title: 'backtest', measure: measureBacktest },
 ];
 
 /** Only where it is asked for: it installs packages of others. */
