@@ -54,7 +54,11 @@ interface Backtest {
 }
 
 /** @throws Error where it is not what is expected: a figure would be worth nothing */
-async function backtest(url: string, file: string, wanted: { events: number; gone: number }): Promise<Backtest> {
+async function backtest(
+  url: string,
+  file: string,
+  wanted: { events: number; gone: number },
+): Promise<Backtest> {
   const started = performance.now();
   const args = ['src/main.ts', 'backtest', file, '--since', '1d', '--json', '--api', url];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

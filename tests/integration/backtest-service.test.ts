@@ -57,7 +57,7 @@ async function backtest(document: string, ...options: string[]) {
   const file = join(hub.path.definitionsDir, `${ID}.yaml`);
   await writeFile(file, document);
   const environment = { ADMIN_TOKEN: TOKEN };
-  return captureCli(['backtest', file, '--fail-on-change', ...options], {
+  return captureCli(['backtest', file, '--since', '10m', '--fail-on-change', ...options], {
     environment,
     apiAddress: service.url,
   });
