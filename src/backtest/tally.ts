@@ -138,7 +138,7 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
     outcomes: (string | null)[],
   ): Pick<Difference, 'recorded_expression' | 'expression'> {
     const isOfFilter = outcomes.some((outcome) => outcome === 'filtered' || outcome === 'filter_error');
-    if (kind === 'not_reproducible' || (rule_id === null && !isOfFilter))
+    if (kind === 'not_reproducible' || kind === 'changed' || (rule_id === null && !isOfFilter))
       return { recorded_expression: null, expression: null };
     const expressionIn = (document: Definition | undefined): string | null =>
       (rule_id === null

@@ -104,8 +104,13 @@ function verdictOf(terminal: Terminal, report: BacktestReport): string {
     compared === 0
       ? 'There was nothing to compare.'
       : terminal.style('green', 'It would have done the same.');
-  const verdict =
-    is_changed || not_reproducible > 0 ? `It would not have been the same: ${told.join(', ')}.` : nothing;
+  const list = told.join(', ');
+  const untold = compared === 0 ? 'Nothing could be compared' : 'What could be compared is the same';
+  const verdict = is_changed
+    ? `It would not have been the same: ${list}.`
+    : not_reproducible > 0
+      ? `${untold}, and there are ${list}.`
+      : nothing;
   return `Nothing was written or sent. ${verdict}`;
 }
 

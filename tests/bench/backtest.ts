@@ -1,16 +1,18 @@
-/** (l) A changed definition over events that really came in: the command as an author calls it, from its start to its end. */
+/** (l) A changed definition over a long record: the command as an author calls it, from its start to its end. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { BacktestReport } from '../../src/backtest/report.ts';
+import { transaction } from '../../src/store/pool.ts';
 import { rssOf } from '../chaos/processes.ts';
 import { definitionsFolder } from '../setup/event-path.ts';
 import { type Bench, inRounds } from './bench.ts';
-import { specsOf } from './events.ts';
+import { type EventRows, insertRows, rowsOf } from './event-rows.ts';
+import { type Load, sendAll, specsOf } from './events.ts';
 import { medianRow, type Row } from './report.ts';
-import { boundOf, DEFINITION, expectWork, openSubject, publishAll } from './subject.ts';
+import { DEFINITION, expectWork, openSubject, type Subject } from './subject.ts';
 
 const SAMPLE_EVERY_MS = 100;
 
@@ -19,9 +21,8 @@ export async function measureBacktest(bench: Bench): Promise<Row[]> {
   await using subject = await openSubject(servers);
   const load = { events: options.backtestEvents, specsOfTen: 8 };
   tell(`  recording ${load.events} events`);
-  await publishAll(subject, load);
+  await record(subject, load);
   const { url } = await subject.start();
-  await subject.settled(boundOf(load.events));
   await expectWork(subject, load, { definitions: 1, rounds: 1 });
 
   const shipped = await readFile(`definitions/${DEFINITION}.yaml`, 'utf8');
@@ -47,6 +48,31 @@ export async function measureBacktest(bench: Bench): Promise<Row[]> {
     ),
   ];
 }
+
+/** The rows that the service would have written, with its own statements. */
+async function record({ pool }: Subject, load: Load): Promise<void> {
+  let batch: EventRows[] = [];
+  let sequence = 0;
+  const write = async () => {
+    const rows = batch;
+    batch = [];
+    await transaction(pool, (client) => insertRows(client, rows));
+  };
+  const oneAtATime = 1;
+  await sendAll(
+    load,
+    async (event) => {
+      sequence += 1;
+      batch.push(rowsOf(Buffer.from(event), { stream_seq: sequence, stream_timestamp: sequence }));
+      if (batch.length === EVENTS_A_TRANSACTION) await write();
+    },
+    oneAtATime,
+  );
+  if (batch.length > 0) await write();
+  await pool.query('VACUUM (ANALYZE)');
+}
+
+const EVENTS_A_TRANSACTION = 500;
 
 interface Backtest {
   seconds: number;

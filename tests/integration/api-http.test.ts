@@ -262,6 +262,10 @@ test('the OpenAPI document describes every route, with its problems, and an exam
       .sort(),
   ).toEqual(
     [
+      'get /api/v1/backtest/{definition_id}',
+      'get /api/v1/backtest/{definition_id}/events',
+      'get /api/v1/backtest/{definition_id}/revisions/{definition_hash}',
+      'get /api/v1/backtest/{definition_id}/ticks',
       'get /api/v1/definitions',
       'get /api/v1/definitions/{definition_id}',
       'get /api/v1/definitions/{definition_id}/promotion',

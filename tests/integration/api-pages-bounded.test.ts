@@ -7,7 +7,7 @@ import { RUN_STATUSES } from '../../src/store/runs.ts';
 import { TICK_OUTCOMES } from '../../src/store/schedule-ticks.ts';
 import { TASK_STATUSES } from '../../src/store/task-spawn-log.ts';
 import { createReadTrust } from '../../src/trust/read-trust.ts';
-import { COMMON_DEFINITION, makeHistory } from '../bench/api-history.ts';
+import { COMMON_DEFINITION, COMMON_TYPE, makeHistory, SCHEDULED_DEFINITION } from '../bench/api-history.ts';
 import { type ApiPage, listApiPages } from '../bench/api-pages.ts';
 import { createTestApi, reviewDefinition, type TestApi } from '../setup/api.ts';
 import { explainStatements, type Reading } from '../setup/explained.ts';
@@ -58,6 +58,26 @@ test('no page reads more than a few rows for each that it shows, whatever it is 
     linear.push(`${path}: ${blocks} blocks and ${read} rows for ${rows}\n${most}`);
   }
   expect(linear.map((text) => text.split('\n')[0])).toEqual([]);
+});
+
+/** An input is looked up in each table that has something of it. */
+const BLOCKS_OF_AN_INPUT = 30;
+
+test.each([
+  ['events', `${COMMON_DEFINITION}/events?type=${COMMON_TYPE}&`],
+  ['ticks', `${SCHEDULED_DEFINITION}/ticks?context=true&`],
+])('an answer with %s for a backtest reads about what it shows, wherever it begins', async (_what, path) => {
+  const limit = 50;
+  const url = `/api/v1/backtest/${path}since=2000-01-01T00:00:00Z&until=2100-01-01T00:00:00Z&limit=${limit}`;
+  const first = await api.get(url);
+  for (const page of [url, `${url}&cursor=${first.body.next_cursor}`]) {
+    explained.take();
+    expect((await api.get(page)).body.items).toHaveLength(limit);
+    const readings = explained.take();
+    expect(readings.length).toBeGreaterThan(0);
+    expect(sum(readings, 'rows')).toBeLessThan(ROWS_OF_ANY + ROWS_OF_A_ROW * limit);
+    expect(sum(readings, 'blocks')).toBeLessThan(BLOCKS_OF_ANY + BLOCKS_OF_AN_INPUT * limit);
+  }
 });
 
 test('a page that reads a whole table would be found out', async () => {

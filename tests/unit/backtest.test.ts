@@ -7,8 +7,8 @@ import type { BacktestReport, Difference } from '../../src/backtest/report.ts';
 import { isSameText } from '../../src/backtest/same-text.ts';
 import { backtestStory } from '../../src/cli/backtest-story.ts';
 import type { RecordedRun, RecordedTask } from '../../src/clients/activity-core-api-backtest.ts';
-import type { Envelope } from '../../src/core/envelope.ts';
 import type { TaskDraft, TaskSpec } from '../../src/core/decision.ts';
+import type { Envelope } from '../../src/core/envelope.ts';
 import { idempotencyKey } from '../../src/core/ids.ts';
 import { capturedTerminal } from '../setup/captured-cli.ts';
 
