@@ -174,7 +174,8 @@ export function backtestRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod 
       {
         schema: {
           summary: 'A revision that runs were recorded with',
-          description: 'Whether its sources and instructions are those of another one, so that answers can be used again.',
+          description:
+            'Whether its sources and instructions are those of another one, so that answers can be used again.',
           tags,
           params: ofDefinition.extend({ definition_hash: idText }),
           querystring: z.strictObject({}),

@@ -119,7 +119,8 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
       differences.set(key, difference);
     }
     difference.inputs += 1;
-    for (const of of ['added', 'gone', 'changed'] as const) difference.specs[of] += found[of].length;
+    for (const side of ['added', 'gone', 'changed'] as const)
+      difference.specs[side] += found[side].length;
     if (difference.examples.length < examples)
       difference.examples.push(exampleOf(input, now, found, rule_id));
   }

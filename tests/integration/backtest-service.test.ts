@@ -1,6 +1,9 @@
 /** A backtest of a schedule whose runs ask State Hub and a model, against a running service: nobody is asked again. */
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { BacktestReport } from '../../src/backtest/report.ts';
 import { captureCli } from '../setup/captured-cli.ts';
@@ -119,6 +122,16 @@ test('with another schedule, times that it does not share are gone, and new ones
   expect(found).toContainEqual(['not_reproducible', null, 'context_source_new']);
   expect(report.notes).toEqual(['schedule_changed']);
 });
+
+test('as a process of its own, it says the same', async () => {
+  await writeFile(join(hub.path.definitionsDir, `${ID}.yaml`), TRIAGE);
+  const argv = [MAIN, 'backtest', join(hub.path.definitionsDir, `${ID}.yaml`), '--api', service.url];
+  const env = { PATH: process.env.PATH, ADMIN_TOKEN: TOKEN };
+  const { stdout } = await promisify(execFile)(process.execPath, argv, { env });
+  expect(stdout).toContain('Nothing was written or sent. It would have done the same.');
+});
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 test('without the token, the record is not shown', async () => {
   const response = await fetch(`${service.url}/api/v1/backtest/${ID}`);
