@@ -119,8 +119,7 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
       differences.set(key, difference);
     }
     difference.inputs += 1;
-    for (const side of ['added', 'gone', 'changed'] as const)
-      difference.specs[side] += found[side].length;
+    for (const side of ['added', 'gone', 'changed'] as const) difference.specs[side] += found[side].length;
     if (difference.examples.length < examples)
       difference.examples.push(exampleOf(input, now, found, rule_id));
   }
