@@ -11,11 +11,14 @@ RUN node src/service/bundle-workflows.ts > workflow-bundle.js
 # What is optional is the bundler's compiler and a developer's: the embedded PostgreSQL, and a Node.
 RUN npm prune --omit=dev --omit=optional
 RUN find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 ! -name '*-linux-gnu' -exec rm -r {} +
+# Readable to every user, whatever the umask of the checkout was.
+COPY migrations ./migrations
+RUN chmod -R u=rwX,go=rX .
 
 FROM node
-COPY package.json ./
-COPY migrations ./migrations
-COPY src ./src
+COPY --from=build /app/package.json ./
+COPY --from=build /app/migrations ./migrations
+COPY --from=build /app/src ./src
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/workflow-bundle.js ./
 # By number: Kubernetes cannot tell whether a name is root's.

@@ -133,7 +133,7 @@ describe('the ways out', () => {
 
   test.each([
     ['worker', [...DNS, ...OTHERS, 'postgres:5432', 'temporal:7233']],
-    ['api', [...DNS, ...OTHERS, 'postgres:5432', 'temporal:7233']],
+    ['api', [...DNS, ...OTHERS, 'nats:4222', 'postgres:5432', 'temporal:7233']],
     ['subscriber', [...DNS, 'nats:4222', 'postgres:5432', 'temporal:7233']],
     ['migrate', [...DNS, 'postgres:5432']],
     ['apply-definitions', [...DNS, 'postgres:5432', 'temporal:7233']],

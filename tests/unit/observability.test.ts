@@ -123,7 +123,7 @@ test('no panel lies on another, and each has an id of its own', () => {
 
 test('the kustomization names the files that are there', () => {
   const { resources, configMapGenerator } = parse(readFileSync(`${FOLDER}/kustomization.yaml`, 'utf8'));
-  expect(resources).toEqual(['alerts.yaml']);
+  expect(resources).toEqual(['alerts.yaml', 'pod-monitor.yaml']);
   expect(configMapGenerator[0].files).toEqual(['activity-core.json=dashboard.json']);
   expect(configMapGenerator[0].options.labels).toEqual({ grafana_dashboard: '1' });
 });
