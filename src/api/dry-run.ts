@@ -4,6 +4,7 @@ import type { AskModel } from '../activities/ask-model.ts';
 import { type DecideInput, decideRun } from '../activities/decide-run.ts';
 import type { RunFacts } from '../core/decision.ts';
 import type { JsonObject } from '../core/json.ts';
+import { matchEvent } from '../core/match.ts';
 import type { ReportRecord } from '../core/report.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { jsonObject, ruleTrace, runError } from './outputs.ts';
@@ -44,6 +45,18 @@ export const dryRunAnswer = z
       .array(reportRecord.pick({ sink: true, report: true, error: true }))
       .describe('What would be filed; empty where it depends on instructions and nobody was asked'),
     errors: z.array(runError),
+    filter: z
+      .object({
+        expression: z.string(),
+        values: jsonObject,
+        result: z.boolean().nullable().describe('null where it fails; its run would'),
+        message: z.string().nullable().describe('Why it fails'),
+      })
+      .nullable()
+      .describe(
+        'What the trigger’s filter says of this event, which a run by hand does not ask: published, the event ' +
+          'would start a run only where the result is true. null without an event or a filter',
+      ),
   })
   .meta({
     description: 'What the run would do',
@@ -55,6 +68,12 @@ export const dryRunAnswer = z
         instructions: [],
         reports: [],
         errors: [],
+        filter: {
+          expression: 'event.attributes.project != "sandbox"',
+          values: { 'event.attributes.project': 'kaizen-agentic' },
+          result: true,
+          message: null,
+        },
       },
     ],
   });
@@ -95,7 +114,17 @@ export async function rehearseRun(
     instructions,
     reports: reports.map(({ sink, report, error: fault }) => ({ sink, report, error: fault })),
     errors: [...(error ? [error] : []), ...reports.flatMap(unrenderable)],
+    filter: filterOf(input),
   };
+}
+
+function filterOf({ revision: { compiled }, event }: DecideInput): DryRun['filter'] {
+  if (!event || !compiled?.filter) return null;
+  const expression = compiled.filter.source;
+  const match = matchEvent(compiled, event);
+  const { values } = match;
+  if (match.outcome === 'filter_error') return { expression, values, result: null, message: match.message };
+  return { expression, values, result: match.outcome === 'matched', message: null };
 }
 
 function unrenderable({ sink, error }: ReportRecord): DryRun['errors'] {

@@ -69,6 +69,7 @@ export function createRetries(deps: RetryDeps): Retries {
           instructions: [],
           reports: [],
           errors: [{ code: 'event_missing', message, details: {} }],
+          filter: null,
         };
       }
       const triggerKey = retryTriggerKey(

@@ -117,7 +117,11 @@ export function createManualRuns(deps: StartRunDeps): ManualRuns {
 
 export function findDefinition(registry: Registry, definitionId: string): ActiveDefinition {
   const definition = registry.find(definitionId);
-  if (!definition) throw new Problem('not_found', `no definition has the id ${definitionId}`);
+  if (!definition)
+    throw new Problem(
+      'not_found',
+      `no definition has the id ${definitionId}; a file counts once it is applied`,
+    );
   return definition;
 }
 
@@ -149,7 +153,7 @@ function checkAgainst(
     if (!definition.context_sources.some(({ type }) => type === eventPayload.type)) return;
     throw new Problem(
       'event_required',
-      `${definition.id} binds the attributes of an event; send one as \`event\``,
+      `${definition.id} binds the attributes of an event; send one as \`event\`, or with --event FILE`,
     );
   }
   const wanted = definition.trigger.event?.type;

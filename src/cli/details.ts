@@ -15,7 +15,10 @@ export function fieldLines(terminal: Terminal, fields: Field[]): string[] {
 }
 
 export function ruleLines(terminal: Terminal, rule: RuleTrace): string[] {
-  const said = rule.result === null ? 'could not be evaluated' : `is ${rule.result}`;
+  const list = rule.values[rule.expression];
+  const isEmpty = Array.isArray(list) && list.length === 0;
+  const evaluated = isEmpty ? 'has an empty list to go through' : `is ${rule.result}`;
+  const said = rule.result === null ? 'could not be evaluated' : evaluated;
   const colour = rule.result === null ? 'red' : rule.result ? 'green' : 'dim';
   const lines = [`${printable(rule.rule_id)} ${terminal.style(colour, said)}: ${printable(rule.expression)}`];
   if (rule.item !== undefined) lines.push(...indent(valueLines(terminal, { item: rule.item })));

@@ -235,6 +235,6 @@ ${told.map(([name, place]) => `  ${name.padEnd(12)} ${place}\n`).join('')}  stat
 
 Publish an event:    npx activity-core publish FILE${nats}
 See what came of it: npx activity-core runs list${api}
-Ctrl-C stops everything that was started here.
+${isDefault ? '' : `Every command finds it: export ACTIVITY_CORE_API=${apiUrl}\n`}Ctrl-C stops everything that was started here.
 `;
 }

@@ -197,6 +197,15 @@ export const dryRunSchema = z.looseObject({
   instructions: z.array(instructionSchema).default([]),
   reports: z.array(reportSchema).default([]),
   errors: z.array(failureSchema),
+  filter: z
+    .looseObject({
+      expression: text,
+      values: jsonObject,
+      result: z.boolean().nullable(),
+      message: textOrNull,
+    })
+    .nullable()
+    .default(null),
 });
 
 export const eventSchema = z.looseObject({

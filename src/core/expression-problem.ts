@@ -38,7 +38,8 @@ export function problemOf(fault: Fault, source: string, known: Known): Expressio
   if (fault.code === 'no_such_key' && (node?.op === '.' || node?.op === '[]')) {
     return { message: unknownField(node, source, known), offset };
   }
-  return { message: faultMessage(fault, source) + mixedNumbersHint(fault.summary), offset };
+  const hint = mixedNumbersHint(fault.summary) || (node ? '' : syntaxHint(source));
+  return { message: faultMessage(fault, source) + hint, offset };
 }
 
 /** As in `context.metrics.summary.rate: No such key: rate`. */
@@ -80,6 +81,15 @@ function checkedTypeName(node: CelNode): string | null {
 function mixedNumbersHint(summary: string): string {
   if (!/no such overload: (double \S+ int|int \S+ double)$/.test(readable(summary))) return '';
   return ' (numbers without a fraction are int: write 2.0 for a double, or double(…) around an int)';
+}
+
+/** Of an expression that cannot be parsed: what writers of other languages mean by it. */
+function syntaxHint(source: string): string {
+  if (source.includes('{{')) return ' (an expression stands here by itself: leave out {{ }})';
+  const code = source.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""');
+  if (/\b(and|or|not)\b/i.test(code)) return ' (write && for and, || for or, ! for not)';
+  if (/[^=!<>]=[^=]/.test(code)) return ' (write == to compare)';
+  return '';
 }
 
 function readable(summary: string): string {

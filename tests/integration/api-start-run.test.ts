@@ -282,9 +282,27 @@ test('a dry run tells context, rules and tasks, and writes and starts nothing', 
     instructions: [],
     reports: [],
     errors: [],
+    filter: {
+      expression: 'event.attributes.project != "sandbox"',
+      values: { 'event.attributes.project': event.attributes.project },
+      result: true,
+      message: null,
+    },
   });
   expect(await api.countRows()).toEqual(before);
   expect(api.started).toEqual([]);
+});
+
+test('a dry run does not ask the filter, and says what it would have said', async () => {
+  const event = metricsEvent('sand');
+  const attributes = { ...event.attributes, project: 'sandbox' };
+  const { body } = await api.post(REVIEW, { event: { ...event, attributes }, dry_run: true });
+  expect(body).toMatchObject({
+    tasks: [{ rule_id: 'low-success-rate' }],
+    filter: { values: { 'event.attributes.project': 'sandbox' }, result: false },
+  });
+  const byHand = await api.post(MANUAL, { dry_run: true });
+  expect(byHand.body.filter).toBeNull();
 });
 
 test('a disabled definition can be dry-run, at a time of one’s choice', async () => {

@@ -104,6 +104,21 @@ describe('numbers', () => {
   });
 });
 
+describe('what other languages write', () => {
+  test.each([
+    ['event.attributes.rate > 0.5 and event.attributes.rate < 0.8', '&& for and'],
+    ['not event.attributes.flag', '! for not'],
+    ['event.attributes.agent = "coach"', 'write == to compare'],
+    ['{{ event.attributes.rate }} > 0.5', 'leave out {{ }}'],
+  ])('is a problem that says how it is written here: %s', (source, hint) => {
+    expect(problemOf(source).message).toContain(hint);
+  });
+
+  test('is not looked for in texts, nor where another fault is', () => {
+    expect(problemOf('event.attributes.agent == "this and = that" !').message).not.toContain('(');
+  });
+});
+
 describe('fields that the schema does not declare', () => {
   test('are a problem that suggests the nearest one, at its place', () => {
     const problem = problemOf('1 > 0 && event.attributes.rat > 0.5');
