@@ -7,10 +7,12 @@ import { z } from 'zod';
 import type { Definition } from '../core/definition.ts';
 import type { Envelope } from '../core/envelope.ts';
 import { findCurrentDefinition, findRevision } from '../store/definitions.ts';
+import { listEventTypes } from '../store/event-types.ts';
 import { isPoisonousRow } from '../store/failure.ts';
 import { InvalidCursorError } from '../store/page.ts';
 import { type Pool, type Queryable, readClock } from '../store/pool.ts';
 import {
+  isCancelledByTimeout,
   readForgottenBefore,
   readOnly,
   readRecordedEvents,
@@ -39,24 +41,31 @@ const onRecord = z.object({
     .object({ definition_hash: z.string(), document })
     .nullable()
     .describe('What is applied; null where it is not declared'),
+  event_type: z
+    .object({ type: z.string(), attributes_schema: jsonObject })
+    .nullable()
+    .describe('That it waits for, as it is applied; null without one'),
 });
 
-const run = z
-  .object({
-    run_id: uuidText,
-    definition_hash: z.string(),
-    status: z.enum(RUN_STATUSES),
-    started_at: timestamp,
-    error: runError.nullable(),
-    has_context: z.boolean().describe('False where it ended before its sources had answered'),
-    context: jsonObject.nullable().describe('Null also where it was not asked for'),
-    instructions: z.array(instructionRecord).describe('Empty also where they were not asked for'),
-    tasks: z
-      .array(task.pick({ idempotency_key: true, rule_id: true, spec: true }))
-      .describe('Of it and of the runs that it retried'),
-  })
-  .nullable()
-  .describe('The newest of a run and its retries');
+const runs = z
+  .array(
+    z.object({
+      run_id: uuidText,
+      definition_hash: z.string(),
+      status: z.enum(RUN_STATUSES),
+      started_at: timestamp,
+      error: runError.nullable(),
+      has_context: z.boolean().describe('False where it ended before its sources had answered'),
+      context: jsonObject.nullable().describe('Null also where it was not asked for'),
+      instructions: z.array(instructionRecord).describe('Empty also where they were not asked for'),
+      tasks: z.array(
+        task
+          .pick({ idempotency_key: true, rule_id: true, spec: true })
+          .extend({ moved: z.boolean().describe('A run that it retried made it: what was sent kept its text') }),
+      ),
+    }),
+  )
+  .describe('A run and its retries, oldest first');
 
 const event = z.object({
   event_uid: uuidText,
@@ -66,14 +75,14 @@ const event = z.object({
     .pick({ definition_hash: true, outcome: true, reason: true })
     .nullable()
     .describe('Null where the definition did not decide about it'),
-  run,
+  runs,
 });
 
 const tick = z.object({
   scheduled_for: timestamp,
   outcome: z.enum(TICK_OUTCOMES),
   reason: z.string().nullable(),
-  run,
+  runs,
 });
 
 const { definition_id, definition_hash, outcome, reason } = decisionExample;
@@ -87,7 +96,7 @@ const runExample = {
   has_context: true,
   context: null,
   instructions: [],
-  tasks: [{ idempotency_key, rule_id, spec }],
+  tasks: [{ idempotency_key, rule_id, spec, moved: false }],
 };
 const eventExample = {
   event_uid: '0d4f2f3a-8f0b-5a53-8d8e-5b1a2c3d4e5f',
@@ -100,19 +109,20 @@ const eventExample = {
     attributes: { agent: 'coach', project: 'kaizen-agentic', summary: { success_rate: 0.62 } },
   },
   decision: { definition_hash, outcome, reason },
-  run: runExample,
+  runs: [runExample],
 };
 const tickExample = {
   scheduled_for: '2026-11-20T08:15:00Z',
   outcome: 'fired',
   reason: null,
-  run: runExample,
+  runs: [runExample],
 };
 const onRecordExample = {
   definition_id,
   now: '2026-11-20T09:00:00.1Z',
   forgotten_before: null,
   current: { definition_hash, document: { id: definition_id } },
+  event_type: { type: 'kaizen.metrics.recorded', attributes_schema: { type: 'object' } },
 };
 
 const query = z.strictObject({
@@ -160,11 +170,16 @@ export function backtestRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod 
       async ({ params: { definition_id: id } }) =>
         inTurn(async (client) => {
           const found = await findCurrentDefinition(client, id);
+          const waitsFor = found?.document.trigger.event?.type;
+          const eventType = (await listEventTypes(client)).find(({ type }) => type === waitsFor);
           return {
             definition_id: id,
             now: await readClock(client),
             forgotten_before: await readForgottenBefore(client),
             current: found && { definition_hash: found.definition_hash, document: found.document },
+            event_type: eventType
+              ? { type: eventType.type, attributes_schema: eventType.attributes_schema }
+              : null,
           };
         }),
     );
@@ -235,5 +250,7 @@ export function backtestRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod 
 const blame =
   (cursor: string | undefined) =>
   (error: unknown): never => {
+    if (isCancelledByTimeout(error))
+      throw new Problem('unavailable', 'so many take too long to read; fewer with `limit`', { cause: error });
     throw cursor && isPoisonousRow(error) ? Object.assign(new InvalidCursorError(), { cause: error }) : error;
   };

@@ -3,12 +3,18 @@ import type { BacktestReport } from './report.ts';
 
 const HOUR_MS = 3_600_000;
 
-export function createHourlyLimit(limit: number | undefined) {
+export interface HourlyLimit {
+  add(time: string, tasks: number): void;
+  /** Null where it would not, or not yet. */
+  pausesAt(): string | null;
+}
+
+export function createHourlyLimit(limit: number | undefined): HourlyLimit {
   let hour: { at: number; tasks: number }[] = [];
   let tasksOfHour = 0;
   let wouldPauseAt: string | null = null;
   return {
-    add(time: string, tasks: number): void {
+    add(time, tasks) {
       if (limit === undefined || tasks === 0 || wouldPauseAt !== null) return;
       const at = Date.parse(time);
       hour.push({ at, tasks });
@@ -18,7 +24,17 @@ export function createHourlyLimit(limit: number | undefined) {
       if (over > 0) hour = hour.slice(over);
       if (tasksOfHour > limit) wouldPauseAt = time;
     },
-    report: (): BacktestReport['hourly_limit'] =>
-      limit === undefined ? null : { max_tasks_per_hour: limit, would_pause_at: wouldPauseAt },
+    pausesAt: () => wouldPauseAt,
   };
+}
+
+/** `applied`: when the applied limit would have paused over what was recorded. */
+export function hourlyLimitReport(
+  limit: number | undefined,
+  { now, applied }: { now: HourlyLimit; applied: HourlyLimit },
+): BacktestReport['hourly_limit'] {
+  if (limit === undefined) return null;
+  const [at, before] = [now.pausesAt(), applied.pausesAt()];
+  const is_new = at !== null && (before === null || Date.parse(at) < Date.parse(before));
+  return { max_tasks_per_hour: limit, would_pause_at: at, is_new };
 }

@@ -18,7 +18,7 @@ import type { Input } from './recorded-outcome.ts';
 
 /** What the file makes of an input. */
 export interface Now {
-  /** `completed`, `filtered`, `filter_error` or the code that the run would fail with; `passed` where only the filter was asked. */
+  /** `completed`, `filtered`, `filter_error` or the code that the run would fail with. */
   outcome: string;
   rules: RuleTrace[];
   tasks: TaskDraft[];
@@ -38,16 +38,18 @@ export interface Obstacle {
   name: string;
 }
 
-/** `uncomparable`: the recorded run ended before its sources had answered, which the file has no part in. */
+/** `uncomparable`: what was recorded, which says nothing of what the file makes: it never ran, or a source or model did not answer. */
 export type Replayed = { now: Now } | { obstacle: Obstacle } | { uncomparable: string };
 
 export type Replay = (input: Input) => Promise<Replayed>;
 
+/** Null where it was never applied. */
+export type Revisions = (hash: string) => Promise<Definition | null>;
+
 export interface ReplayDeps {
   loaded: LoadedDefinition;
   resolvers: Resolvers;
-  /** Null where it was never applied. */
-  revision(hash: string): Promise<Definition | null>;
+  revision: Revisions;
 }
 
 export const FILTER = 'trigger.event.filter';
@@ -73,7 +75,14 @@ export function createReplay({ loaded, resolvers, revision }: ReplayDeps): Repla
       const refused = filter(input.event);
       if (refused) return { now: refused };
     }
-    if (input.recorded.compares === 'filter') return { now: { ...NOTHING, outcome: 'passed' } };
+    const { compares, outcome } = input.recorded;
+    if (compares === 'filter') return { uncomparable: outcome };
+    const replayed = await decide(input);
+    const isCompleted = 'now' in replayed && replayed.now.error === null;
+    return compares === 'failure' && isCompleted ? { uncomparable: outcome } : replayed;
+  };
+
+  async function decide(input: Input): Promise<Replayed> {
     const run = factsOf(definition_id, input);
     const bound = await contextOf(input, run);
     if (!('context' in bound)) return bound;
@@ -98,10 +107,10 @@ export function createReplay({ loaded, resolvers, revision }: ReplayDeps): Repla
       const failure: RunError = { code: 'report_failed', message: `${sink}: ${message}`, details: { sink } };
       return { now: { outcome: failure.code, rules, tasks, error: failure } };
     } catch (error) {
-      if (error instanceof NotOnRecord) return { obstacle: error.obstacle };
+      if (error instanceof NotOnRecord) return error.replayed;
       throw error;
     }
-  };
+  }
 
   function filter(event: JsonObject): Now | null {
     const match = matchEvent(compiled, event);
@@ -146,23 +155,24 @@ export function createReplay({ loaded, resolvers, revision }: ReplayDeps): Repla
     return canonicalJson(before) === canonicalJson(file) ? null : 'context_source_changed';
   }
 
-  /** Takes the answers of the recorded run; its failures too, where the question was the same. */
+  /** Takes the answers of the recorded run, and what its schema refused, where the question was the same. */
   function recalled({ recorded }: Input): AskModel {
     return async ({ instruction: { id }, prompt }) => {
       const hash = recorded.definition_hash;
       const then = hash === null ? null : await revision(hash);
       const isOf = (instruction: { id: string }) => instruction.id === id;
       const before = then?.instructions.find(isOf);
-      if (!before) throw new NotOnRecord({ reason: 'instruction_new', name: id });
+      if (!before) throw notOnRecord({ reason: 'instruction_new', name: id });
       if (canonicalJson(before) !== canonicalJson(definition.instructions.find(isOf)))
-        throw new NotOnRecord({ reason: 'instruction_changed', name: id });
+        throw notOnRecord({ reason: 'instruction_changed', name: id });
       const record = recorded.run?.instructions.find(({ instruction_id }) => instruction_id === id);
-      if (!record) throw new NotOnRecord({ reason: 'answer_not_recorded', name: id });
+      if (!record) throw notOnRecord({ reason: 'answer_not_recorded', name: id });
+      if (record.status === 'failed') throw new NotOnRecord({ uncomparable: 'instruction_failed' });
       if (record.prompt_hash !== prompt.prompt_hash)
-        throw new NotOnRecord({ reason: 'prompt_changed', name: id });
+        throw notOnRecord({ reason: 'prompt_changed', name: id });
       if (record.status === 'answered') return { kind: 'answered', record, output: record.output };
-      const message = `instruction ${id}: there was no answer`;
-      const error = recorded.run?.error ?? { code: 'instruction_failed', message, details: {} };
+      const message = `instruction ${id}: the answer was refused twice`;
+      const error = recorded.run?.error ?? { code: 'instruction_invalid', message, details: {} };
       return { kind: 'failed', record, error };
     };
   }
@@ -170,14 +180,17 @@ export function createReplay({ loaded, resolvers, revision }: ReplayDeps): Repla
 
 const NOTHING = { rules: [], tasks: [], error: null };
 
+/** Ends deciding where the record has no answer of the model. */
 class NotOnRecord extends Error {
-  readonly obstacle: Obstacle;
+  readonly replayed: Replayed;
 
-  constructor(obstacle: Obstacle) {
-    super(`${obstacle.reason}: ${obstacle.name}`);
-    this.obstacle = obstacle;
+  constructor(replayed: Replayed) {
+    super('not on record');
+    this.replayed = replayed;
   }
 }
+
+const notOnRecord = (obstacle: Obstacle): NotOnRecord => new NotOnRecord({ obstacle });
 
 const isReplayable = (type: string, resolvers: Resolvers): boolean =>
   resolvers.get(type)?.deterministic === true;

@@ -20,16 +20,30 @@ export interface BacktestReport {
   /** By the reason, as in `held`. */
   not_compared: Record<string, number>;
   not_reproducible: number;
-  /** Of what was compared. */
-  specs: { recorded: number; now: number; unchanged: number; added: number; gone: number; changed: number };
+  /** Of what was compared. `kept`: of another text only because a retry kept what an earlier run had sent. */
+  specs: {
+    recorded: number;
+    now: number;
+    unchanged: number;
+    kept: number;
+    added: number;
+    gone: number;
+    changed: number;
+  };
   outcomes_changed: number;
   /** Of these, those that would fail now and did not. */
   new_failures: number;
+  /** Specs, outcomes, or a pause by the hourly limit. */
   is_changed: boolean;
+  /** What the file changes that deciding again does not show, as in `emit`, `trigger.schedule.overlap`. */
+  not_compared_fields: string[];
   /** Compared with a run or decision of an earlier revision than the applied one. */
   earlier_revisions: number;
-  /** Simulated over the inputs in their order; null without the limit. */
-  hourly_limit: { max_tasks_per_hour: number; would_pause_at: string | null } | null;
+  /**
+   * Simulated over the inputs in their order; null without the limit. `is_new`: what was recorded would not have paused the
+   * applied definition, or later.
+   */
+  hourly_limit: { max_tasks_per_hour: number; would_pause_at: string | null; is_new: boolean } | null;
   notes: Note[];
   /** What fails anew first. */
   differences: Difference[];
@@ -49,9 +63,9 @@ export interface Difference {
   outcome: string | null;
   /** Of `changed`: which fields of the spec. */
   fields: string[];
-  /** `rule_new`, `rule_removed`; of `not_reproducible`, what the record lacks. */
+  /** `rule_new`, `rule_removed`, `other_rule`; of `not_reproducible`, what the record lacks. */
   reason: string | null;
-  /** The source or instruction that cannot be replayed. */
+  /** The source or instruction that cannot be replayed; with `other_rule`, the rule that failed then. */
   name: string | null;
   /** The filter or condition, as applied and in the file. */
   recorded_expression: string | null;

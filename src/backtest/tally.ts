@@ -1,12 +1,12 @@
 /** Inputs, one after the other → the report. What it keeps grows with the kinds of difference, not with the inputs. */
 import type { RecordedTask } from '../clients/activity-core-api-backtest.ts';
-import type { RuleTrace, TaskDraft } from '../core/decision.ts';
+import type { RuleTrace, RunError, TaskDraft } from '../core/decision.ts';
 import type { Definition } from '../core/definition.ts';
 import { idempotencyKey } from '../core/ids.ts';
 import type { LoadedDefinition } from '../definitions/check.ts';
 import { type ChangedSpec, compareSpecs, type SpecDifference } from './compare-specs.ts';
-import { createHourlyLimit } from './hourly-limit.ts';
-import type { Input } from './recorded-outcome.ts';
+import { createHourlyLimit, hourlyLimitReport } from './hourly-limit.ts';
+import type { Input, Recorded } from './recorded-outcome.ts';
 import { FILTER, type Now, type Obstacle } from './replay.ts';
 import type { BacktestReport, Difference, DifferenceKind, Example } from './report.ts';
 
@@ -25,7 +25,8 @@ export type Counts = Pick<
 >;
 
 export interface Tally {
-  compare(input: Input, now: Now): void;
+  /** `keptRules`: where the specs of a retry can only differ because they were kept. */
+  compare(input: Input, now: Now, keptRules: ReadonlySet<string>): void;
   passOver(reason: string): void;
   cannotTell(input: Input, obstacle: Obstacle): void;
   counts(): Counts;
@@ -38,10 +39,13 @@ export interface TallyOptions {
   examples: number;
 }
 
-/** Nothing runs, and nothing fails. */
-const QUIET = new Set(['completed', 'filtered', 'passed', 'disabled', 'not_triggered', 'not_due']);
+/** Nothing fails. */
+const QUIET = new Set([
+  ...['completed', 'filtered', 'disabled', 'not_triggered', 'not_due'],
+  ...['held', 'discarded', 'not_decided'],
+]);
 const ORDER: DifferenceKind[] = ['failing', 'outcome', 'gone', 'added', 'changed', 'not_reproducible'];
-const NO_SPECS: SpecDifference = { unchanged: 0, added: [], gone: [], changed: [] };
+const NO_SPECS: SpecDifference = { unchanged: 0, kept: 0, added: [], gone: [], changed: [] };
 
 export function createTally({ loaded, applied, examples }: TallyOptions): Tally {
   const { definition, compiled } = loaded;
@@ -50,35 +54,43 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
     ...definition.rules.map(({ id }) => id),
     ...compiled.instructions.flatMap(({ tasks }) => tasks.map(({ rule_id }) => rule_id)),
   ]);
-  const limit = createHourlyLimit(definition.limits.max_tasks_per_hour);
-  const specs = { recorded: 0, now: 0, unchanged: 0, added: 0, gone: 0, changed: 0 };
+  const hourly = definition.limits.max_tasks_per_hour;
+  const limits = {
+    now: createHourlyLimit(hourly),
+    applied: createHourlyLimit(before?.limits.max_tasks_per_hour),
+  };
+  const specs = { recorded: 0, now: 0, unchanged: 0, kept: 0, added: 0, gone: 0, changed: 0 };
   const differences = new Map<string, Difference>();
   const notCompared: Record<string, number> = {};
   let [compared, notReproducible, outcomesChanged, newFailures, earlier] = [0, 0, 0, 0, 0];
 
   return { compare, passOver, cannotTell, counts };
 
-  function compare(input: Input, now: Now): void {
+  function compare(input: Input, now: Now, keptRules: ReadonlySet<string>): void {
     const { recorded } = input;
     compared += 1;
     const hash = recorded.definition_hash;
     if (hash !== null && applied && hash !== applied.definition_hash) earlier += 1;
-    limit.add(input.at, now.tasks.length);
     const tasks = recorded.run?.tasks ?? [];
-    const ids = { definitionId: definition.id, triggerKey: input.trigger_key };
-    const found = compareSpecs(ids, tasks, now.tasks);
+    limits.now.add(input.at, now.tasks.length);
+    limits.applied.add(input.at, tasks.length);
+    const of = { definitionId: definition.id, triggerKey: input.trigger_key, keptRules };
+    const found = compareSpecs(of, tasks, now.tasks);
     specs.recorded += tasks.length;
     specs.now += now.tasks.length;
     specs.unchanged += found.unchanged;
+    specs.kept += found.kept;
     for (const kind of ['added', 'gone', 'changed'] as const) specs[kind] += found[kind].length;
-    if (isSameOutcome(recorded.outcome, now.outcome)) {
+    const otherRule = recorded.outcome === now.outcome ? failedInOtherRule(recorded, now) : null;
+    if (recorded.outcome === now.outcome && otherRule === null) {
       addSpecs(input, now, found);
       return;
     }
     outcomesChanged += 1;
-    const isFailing = !QUIET.has(now.outcome);
+    const isFailing = !QUIET.has(now.outcome) && QUIET.has(recorded.outcome);
     if (isFailing) newFailures += 1;
-    add(input, now, found, { kind: isFailing ? 'failing' : 'outcome', ...whereIn(now) });
+    const other = otherRule === null ? {} : { reason: 'other_rule', name: otherRule };
+    add(input, now, found, { kind: isFailing ? 'failing' : 'outcome', ...whereIn(now), ...other });
   }
 
   /** Each rule's difference is one of its own. */
@@ -175,6 +187,7 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
     const byOrder = (a: Difference, b: Difference) =>
       ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || b.inputs - a.inputs;
     const { added, gone, changed } = specs;
+    const hourly_limit = hourlyLimitReport(hourly, limits);
     return {
       compared,
       not_compared: notCompared,
@@ -182,9 +195,9 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
       specs,
       outcomes_changed: outcomesChanged,
       new_failures: newFailures,
-      is_changed: added + gone + changed + outcomesChanged > 0,
+      is_changed: added + gone + changed + outcomesChanged > 0 || hourly_limit?.is_new === true,
       earlier_revisions: earlier,
-      hourly_limit: limit.report(),
+      hourly_limit,
       differences: [...differences.values()].sort(byOrder),
     };
   }
@@ -192,18 +205,21 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
 
 type About = Pick<Difference, 'kind'> & Partial<Pick<Difference, 'rule_id' | 'fields' | 'reason' | 'name'>>;
 
-/** A report that could not be filed, and one that cannot be rendered, have one code: the record does not tell which. */
-function isSameOutcome(recorded: string, now: string): boolean {
-  if (recorded === now) return true;
-  if (recorded === 'report_failed') return now === 'completed';
-  if (recorded === 'held' || recorded === 'discarded') return now === 'passed';
-  return false;
+/** The rule that failed then, where another one fails now. */
+function failedInOtherRule({ run }: Recorded, now: Now): string | null {
+  const [before, after] = [ruleOf(run?.error ?? null), ruleOf(now.error)];
+  return after === null || before === after ? null : before;
 }
 
 /** Where a run fails. */
 function whereIn({ outcome, error }: Now): Partial<About> {
+  const rule_id = outcome === 'rule_error' ? ruleOf(error) : null;
+  return rule_id === null ? {} : { rule_id };
+}
+
+function ruleOf(error: RunError | null): string | null {
   const rule = error?.details.rule_id;
-  return outcome === 'rule_error' && typeof rule === 'string' ? { rule_id: rule } : {};
+  return typeof rule === 'string' ? rule : null;
 }
 
 /** The evaluation that an example is told with: of the spec's own place in its list, where there is one. */

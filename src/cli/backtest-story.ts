@@ -17,6 +17,7 @@ export function backtestStory(terminal: Terminal, report: BacktestReport): strin
     ...indent(report.notes.map((note) => terminal.style('yellow', NOTES[note]))),
     '',
     verdictOf(terminal, report),
+    ...notComparedLines(terminal, report),
     ...report.differences.flatMap((one) => ['', ...differenceLines(terminal, report, one)]),
   ];
 }
@@ -59,7 +60,10 @@ function headOf(report: BacktestReport): Field[] {
     ['passed over', passedOver.length > 0 ? passedOver.join('; ') : null],
     [
       'specs',
-      `${number(specs.recorded)} recorded, ${number(specs.now)} now, ${number(specs.unchanged)} the same`,
+      [
+        `${number(specs.recorded)} recorded, ${number(specs.now)} now, ${number(specs.unchanged)} the same`,
+        ...(specs.kept > 0 ? [`${number(specs.kept)} that a retry kept as they had been sent`] : []),
+      ].join(', '),
     ],
     [
       'hourly limit',
@@ -77,6 +81,9 @@ const PASSED_OVER: Readonly<Record<string, string>> = {
   missed: 'missed',
   overlapped: 'overlapped',
   paused: 'paused',
+  held: 'held, which the filter lets through as well',
+  discarded: 'discarded, which the filter lets through as well',
+  instruction_failed: 'whose model did not answer then',
   resolver_failed: 'whose sources did not answer then',
 };
 
@@ -89,29 +96,40 @@ function readText({ events, ticks }: BacktestReport): string {
 }
 
 function verdictOf(terminal: Terminal, report: BacktestReport): string {
-  const { specs, outcomes_changed, new_failures, not_reproducible, compared, is_changed } = report;
+  const { specs, outcomes_changed, new_failures, not_reproducible, compared, is_changed, hourly_limit } = report;
   const told = [
     ...(new_failures > 0 ? [terminal.style('red', `${number(new_failures)} would FAIL that did not`)] : []),
     ...(specs.gone > 0 ? [terminal.style('red', `${counted(specs.gone, 'spec')} gone`)] : []),
     ...(specs.added > 0 ? [terminal.style('green', `${counted(specs.added, 'spec')} added`)] : []),
     ...(specs.changed > 0 ? [terminal.style('yellow', `${counted(specs.changed, 'spec')} changed`)] : []),
     ...(outcomes_changed > 0 ? [`${counted(outcomes_changed, 'outcome')} changed`] : []),
+    ...(hourly_limit?.is_new ? [terminal.style('red', 'a pause by the hourly limit')] : []),
     ...(not_reproducible > 0
       ? [terminal.style('yellow', `${number(not_reproducible)} that CANNOT BE TOLD from the record`)]
       : []),
   ];
-  const nothing =
-    compared === 0
-      ? 'There was nothing to compare.'
-      : terminal.style('green', 'It would have done the same.');
   const list = told.join(', ');
   const untold = compared === 0 ? 'Nothing could be compared' : 'What could be compared is the same';
   const verdict = is_changed
     ? `It would not have been the same: ${list}.`
     : not_reproducible > 0
       ? `${untold}, and there are ${list}.`
-      : nothing;
+      : sameText(terminal, report);
   return `Nothing was written or sent. ${verdict}`;
+}
+
+function sameText(terminal: Terminal, { compared, events, ticks }: BacktestReport): string {
+  if (compared > 0) return terminal.style('green', 'It would have done the same.');
+  return events + ticks > 0
+    ? terminal.style('yellow', 'Nothing could be compared: all of it was passed over.')
+    : 'There was nothing to compare.';
+}
+
+/** What the verdict does not speak of. */
+function notComparedLines(terminal: Terminal, { not_compared_fields }: BacktestReport): string[] {
+  if (not_compared_fields.length === 0) return [];
+  const fields = printable(not_compared_fields.join(', '));
+  return [terminal.style('yellow', `Also changed, and not compared: ${fields}.`)];
 }
 
 const SIGNS: Readonly<Record<Difference['kind'], [sign: string, style: Style]>> = {
@@ -149,12 +167,12 @@ function whatOf({ kind, rule_id, reason, name, recorded_outcome, outcome, fields
   if (kind === 'added') return `rule ${rule_id} makes it now`;
   if (kind === 'changed') return `rule ${rule_id} makes it with another ${fields.join(', ')}`;
   const rule = rule_id ? ` in rule ${rule_id}` : '';
-  return `${OUTCOMES[recorded_outcome] ?? recorded_outcome} → ${OUTCOMES[outcome ?? ''] ?? outcome}${rule}`;
+  const before = name ? ` in rule ${name}` : '';
+  return `${OUTCOMES[recorded_outcome] ?? recorded_outcome}${before} → ${OUTCOMES[outcome ?? ''] ?? outcome}${rule}`;
 }
 
 const OUTCOMES: Readonly<Record<string, string>> = {
   not_decided: 'nothing',
-  passed: 'let through',
   not_triggered: 'another trigger',
   not_due: 'not due',
 };

@@ -1,7 +1,8 @@
 /** `backtest`: what a definition file would have done with the events and ticks that are on record. */
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BacktestReport } from '../backtest/report.ts';
+import type { EventType } from '../core/event-type.ts';
 import type { LoadedDefinition } from '../definitions/check.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { backtestStory } from './backtest-story.ts';
@@ -28,14 +29,24 @@ export function addBacktest(program: Command, cli: Cli): void {
     .action(async (file: string, options: Options) => {
       const { createResolvers } = await import('../resolvers/registry.ts');
       const resolvers = createResolvers();
-      const loaded = await load(cli, file, options.json, resolvers);
-      if (!loaded) return cli.end(1);
-      const report = await backtest(cli, loaded, options, resolvers);
+      const read = await load(cli, file, options.json, resolvers);
+      if (!read) return cli.end(1);
+      const report = await backtest(cli, read, options, resolvers);
       if (options.json) printJson(cli.terminal, report);
       else cli.terminal.print(backtestStory(cli.terminal, report).join('\n'));
-      const isClear = !report.is_changed && report.not_reproducible === 0;
-      cli.end(options.failOnChange && !isClear ? 1 : 0);
+      cli.end(options.failOnChange && !isClear(report) ? 1 : 0);
     });
+}
+
+/** What was all passed over is not known to be the same. */
+function isClear({ is_changed, not_reproducible, compared, events, ticks }: BacktestReport): boolean {
+  return !is_changed && not_reproducible === 0 && (compared > 0 || events + ticks === 0);
+}
+
+interface ReadFile {
+  loaded: LoadedDefinition;
+  /** That it names, as it stands beside it. */
+  eventType: EventType | null;
 }
 
 /** Null where the file is invalid, which was told then as `definitions validate` tells it. */
@@ -44,7 +55,7 @@ async function load(
   file: string,
   json: boolean | undefined,
   resolvers: Resolvers,
-): Promise<LoadedDefinition | null> {
+): Promise<ReadFile | null> {
   const { loadPaths } = await import('../definitions/load.ts');
   const { printValidation } = await import('./definitions-validate.ts');
   const definitionsDir = relative(process.cwd(), cli.readConfig().DEFINITIONS_DIR) || '.';
@@ -54,15 +65,26 @@ async function load(
     return null;
   }
   const [loaded, ...others] = result.definitions;
-  if (loaded && others.length === 0) return loaded;
+  if (loaded && others.length === 0) {
+    const folder = await eventTypesOf(loaded, definitionsDir);
+    const beside = folder === null ? [] : (await loadPaths([folder], { resolvers, definitionsDir })).eventTypes;
+    const wanted = loaded.definition.trigger.event?.type;
+    return { loaded, eventType: beside.find(({ type }) => type === wanted) ?? null };
+  }
   throw new UsageError(
     `${file} holds ${loaded ? result.definitions.length : 'no'} definitions; expected the file of one`,
   );
 }
 
+/** The folder that the file was checked with. */
+async function eventTypesOf({ file }: LoadedDefinition, definitionsDir: string): Promise<string | null> {
+  const { eventTypesFolderIn } = await import('../definitions/source-files.ts');
+  return (await eventTypesFolderIn(dirname(file))) ?? eventTypesFolderIn(definitionsDir);
+}
+
 async function backtest(
   cli: Cli,
-  loaded: LoadedDefinition,
+  read: ReadFile,
   options: Options,
   resolvers: Resolvers,
 ): Promise<BacktestReport> {
@@ -74,12 +96,12 @@ async function backtest(
   const api = await connectApi(cli, options);
   const { examples } = options;
   let toldAt = performance.now();
-  const onProgress = (read: number, at: string) => {
+  const onProgress = (count: number, at: string) => {
     if (performance.now() - toldAt < PROGRESS_EVERY_MS) return;
     toldAt = performance.now();
-    cli.terminal.warn(`${read.toLocaleString('en')} read, to ${printable(shortTime(at))}`);
+    cli.terminal.warn(`${count.toLocaleString('en')} read, to ${printable(shortTime(at))}`);
   };
-  return runBacktest({ api, loaded, resolvers, since, until, examples, onProgress }).catch(
+  return runBacktest({ api, ...read, resolvers, since, until, examples, onProgress }).catch(
     (error: unknown) => {
       throw error instanceof NothingToReplayError ? new UsageError(error.message, { cause: error }) : error;
     },

@@ -43,7 +43,8 @@ export function tellFailure(error: unknown, terminal: Terminal): ExitCode {
     tell(terminal, error.message);
     return 1;
   }
-  if (isTransient(error)) {
+  // Node gives the program's own a code too, as where it cannot strip the types of a file.
+  if (!(error instanceof SyntaxError) && isTransient(error)) {
     return tell(
       terminal,
       `a server does not answer as expected: ${(error as Error).message}; check its address and credentials`,

@@ -17,6 +17,7 @@ export const onRecordSchema = z.looseObject({
   now: text,
   forgotten_before: text.nullable(),
   current: z.looseObject({ definition_hash: text, document: documentSchema }).nullable(),
+  event_type: z.looseObject({ type: text, attributes_schema: asItIs<JsonObject>() }).nullable(),
 });
 
 export const revisionSchema = z.looseObject({ document: documentSchema });
@@ -30,7 +31,9 @@ const runSchema = z.looseObject({
   has_context: z.boolean(),
   context: asItIs<JsonObject>().nullable(),
   instructions: z.array(asItIs<InstructionRecord>()),
-  tasks: z.array(z.looseObject({ idempotency_key: text, rule_id: text, spec: asItIs<TaskSpec>() })),
+  tasks: z.array(
+    z.looseObject({ idempotency_key: text, rule_id: text, spec: asItIs<TaskSpec>(), moved: z.boolean() }),
+  ),
 });
 
 export const recordedEventSchema = z.looseObject({
@@ -38,14 +41,16 @@ export const recordedEventSchema = z.looseObject({
   received_at: text,
   envelope: asItIs<Envelope>(),
   decision: z.looseObject({ definition_hash: text, outcome: text, reason: text.nullable() }).nullable(),
-  run: runSchema.nullable(),
+  /** Oldest first. */
+  runs: z.array(runSchema),
 });
 
 export const recordedTickSchema = z.looseObject({
   scheduled_for: text,
   outcome: text,
   reason: text.nullable(),
-  run: runSchema.nullable(),
+  /** Oldest first. */
+  runs: z.array(runSchema),
 });
 
 export type OnRecord = z.output<typeof onRecordSchema>;

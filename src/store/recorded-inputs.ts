@@ -15,7 +15,7 @@ import { type Pool, type Queryable, transaction } from './pool.ts';
 import type { RunStatus } from './runs.ts';
 import type { TickOutcome } from './schedule-ticks.ts';
 
-/** The newest of a run and its retries, with the specs of them all. */
+/** A run of a chain of retries, with the specs that are its own by now. */
 export interface RecordedRun {
   run_id: string;
   definition_hash: string;
@@ -34,6 +34,8 @@ export interface RecordedTask {
   idempotency_key: string;
   rule_id: string;
   spec: TaskSpec;
+  /** An earlier run of the chain made it, and this retry took it over: what had been sent has kept its text. */
+  moved: boolean;
 }
 
 export interface RecordedEvent {
@@ -42,14 +44,16 @@ export interface RecordedEvent {
   envelope: Envelope;
   /** Null where the definition did not decide about it. */
   decision: { definition_hash: string; outcome: DecisionOutcome; reason: string | null } | null;
-  run: RecordedRun | null;
+  /** A run and its retries, oldest first. */
+  runs: RecordedRun[];
 }
 
 export interface RecordedTick {
   scheduled_for: string;
   outcome: TickOutcome;
   reason: string | null;
-  run: RecordedRun | null;
+  /** A run and its retries, oldest first. */
+  runs: RecordedRun[];
 }
 
 export interface InputFilter {
@@ -75,6 +79,11 @@ export function readOnly<T>(pool: Pool, work: (client: Queryable) => Promise<T>)
     await client.query(`SET LOCAL statement_timeout = '${STATEMENT_TIMEOUT}'`);
     return work(client);
   });
+}
+
+/** Of the statement: fewer inputs may fit. */
+export function isCancelledByTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '57014';
 }
 
 /** @throws InvalidCursorError */
@@ -105,7 +114,7 @@ export async function readRecordedEvents(
       received_at,
       envelope: envelopes.get(event_uid) as Envelope,
       decision: decisions.get(event_uid) ?? null,
-      run: runs.get(key) ?? null,
+      runs: runs.get(key) ?? [],
     })),
     next_cursor: more && last ? encodeCursor(last.received_at, last.event_uid) : null,
   };
@@ -136,7 +145,7 @@ export async function readRecordedTicks(
       scheduled_for,
       outcome,
       reason,
-      run: runs.get(key) ?? null,
+      runs: runs.get(key) ?? [],
     })),
     next_cursor: more && last ? encodeCursor(last.scheduled_for, definition_id) : null,
   };
@@ -229,7 +238,7 @@ async function readRuns(
   db: Queryable,
   { definition_id, context }: InputFilter,
   keys: string[],
-): Promise<Map<string, RecordedRun>> {
+): Promise<Map<string, RecordedRun[]>> {
   const wide = context ? 'context, instructions' : "NULL::jsonb AS context, '[]'::jsonb AS instructions";
   const { rows } = await db.query(
     `SELECT * FROM (${chain(`origin_trigger_key AS key, run_id, definition_hash, status, started_at, error,
@@ -240,18 +249,19 @@ async function readRuns(
     db,
     rows.map(({ run_id }) => run_id),
   );
-  const runs = new Map<string, RecordedRun>();
+  const chains = new Map<string, RecordedRun[]>();
   for (const { key, ...run } of rows) {
-    const earlier = runs.get(key)?.tasks ?? [];
-    runs.set(key, { ...run, tasks: [...earlier, ...(tasks.get(run.run_id) ?? [])] });
+    const earlier = chains.get(key) ?? [];
+    chains.set(key, [...earlier, { ...run, tasks: tasks.get(run.run_id) ?? [] }]);
   }
-  return runs;
+  return chains;
 }
 
 async function readTasks(db: Queryable, runIds: string[]): Promise<Map<string, RecordedTask[]>> {
   const { rows } = await db.query(
-    `SELECT run_id, idempotency_key, rule_id, spec FROM task_spawn_log WHERE run_id = ANY ($1::uuid[])
-      ORDER BY created_at, rule_id, idempotency_key`,
+    `SELECT t.run_id, t.idempotency_key, t.rule_id, t.spec, r.retry_of IS NOT NULL AND t.created_at < r.started_at AS moved
+       FROM task_spawn_log t JOIN activity_runs r ON r.run_id = t.run_id WHERE t.run_id = ANY ($1::uuid[])
+      ORDER BY t.created_at, t.rule_id, t.idempotency_key`,
     [runIds],
   );
   const tasks = new Map<string, RecordedTask[]>();
