@@ -63,9 +63,9 @@ export interface Difference {
   outcome: string | null;
   /** Of `changed`: which fields of the spec. */
   fields: string[];
-  /** `rule_new`, `rule_removed`, `other_rule`; of `not_reproducible`, what the record lacks. */
+  /** `rule_new`, `rule_removed`, `failed_elsewhere`; of `not_reproducible`, what the record lacks. */
   reason: string | null;
-  /** The source or instruction that cannot be replayed; with `other_rule`, the rule that failed then. */
+  /** The source or instruction that cannot be replayed; with `failed_elsewhere`, the rule or instruction that failed then. */
   name: string | null;
   /** The filter or condition, as applied and in the file. */
   recorded_expression: string | null;

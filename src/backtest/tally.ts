@@ -81,15 +81,16 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
     specs.unchanged += found.unchanged;
     specs.kept += found.kept;
     for (const kind of ['added', 'gone', 'changed'] as const) specs[kind] += found[kind].length;
-    const otherRule = recorded.outcome === now.outcome ? failedInOtherRule(recorded, now) : null;
-    if (recorded.outcome === now.outcome && otherRule === null) {
+    const isSame = recorded.outcome === now.outcome;
+    const elsewhere = isSame ? failedElsewhere(recorded, now) : null;
+    if (isSame && elsewhere === null) {
       addSpecs(input, now, found);
       return;
     }
     outcomesChanged += 1;
     const isFailing = !QUIET.has(now.outcome) && QUIET.has(recorded.outcome);
     if (isFailing) newFailures += 1;
-    const other = otherRule === null ? {} : { reason: 'other_rule', name: otherRule };
+    const other = elsewhere === null ? {} : { reason: 'failed_elsewhere', name: elsewhere };
     add(input, now, found, { kind: isFailing ? 'failing' : 'outcome', ...whereIn(now), ...other });
   }
 
@@ -205,21 +206,21 @@ export function createTally({ loaded, applied, examples }: TallyOptions): Tally 
 
 type About = Pick<Difference, 'kind'> & Partial<Pick<Difference, 'rule_id' | 'fields' | 'reason' | 'name'>>;
 
-/** The rule that failed then, where another one fails now. */
-function failedInOtherRule({ run }: Recorded, now: Now): string | null {
-  const [before, after] = [ruleOf(run?.error ?? null), ruleOf(now.error)];
+/** The rule or instruction that failed then, where another one fails now. */
+function failedElsewhere({ run }: Recorded, now: Now): string | null {
+  const [before, after] = [placeOf(run?.error ?? null), placeOf(now.error)];
   return after === null || before === after ? null : before;
 }
 
 /** Where a run fails. */
 function whereIn({ outcome, error }: Now): Partial<About> {
-  const rule_id = outcome === 'rule_error' ? ruleOf(error) : null;
-  return rule_id === null ? {} : { rule_id };
+  const rule = error?.details.rule_id;
+  return outcome === 'rule_error' && typeof rule === 'string' ? { rule_id: rule } : {};
 }
 
-function ruleOf(error: RunError | null): string | null {
-  const rule = error?.details.rule_id;
-  return typeof rule === 'string' ? rule : null;
+function placeOf(error: RunError | null): string | null {
+  const place = error?.details.rule_id ?? error?.details.instruction_id;
+  return typeof place === 'string' ? place : null;
 }
 
 /** The evaluation that an example is told with: of the spec's own place in its list, where there is one. */

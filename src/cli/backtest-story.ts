@@ -167,7 +167,7 @@ function whatOf({ kind, rule_id, reason, name, recorded_outcome, outcome, fields
   if (kind === 'added') return `rule ${rule_id} makes it now`;
   if (kind === 'changed') return `rule ${rule_id} makes it with another ${fields.join(', ')}`;
   const rule = rule_id ? ` in rule ${rule_id}` : '';
-  const before = name ? ` in rule ${name}` : '';
+  const before = name ? ` in ${name}` : '';
   return `${OUTCOMES[recorded_outcome] ?? recorded_outcome}${before} → ${OUTCOMES[outcome ?? ''] ?? outcome}${rule}`;
 }
 

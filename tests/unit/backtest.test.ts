@@ -1,18 +1,16 @@
-/** How a backtest pairs specs, reads the record, and tells what it found. */
+/** How a backtest pairs specs and tells what it found. */
 import { describe, expect, test } from 'vitest';
 import { compareSpecs } from '../../src/backtest/compare-specs.ts';
-import { createHourlyLimit } from '../../src/backtest/hourly-limit.ts';
-import { inputOfEvent, inputOfTick } from '../../src/backtest/recorded-outcome.ts';
+import { createHourlyLimit, hourlyLimitReport } from '../../src/backtest/hourly-limit.ts';
 import type { BacktestReport, Difference } from '../../src/backtest/report.ts';
 import { isSameText } from '../../src/backtest/same-text.ts';
 import { backtestStory } from '../../src/cli/backtest-story.ts';
-import type { RecordedRun, RecordedTask } from '../../src/clients/activity-core-api-backtest.ts';
+import type { RecordedTask } from '../../src/clients/activity-core-api-backtest.ts';
 import type { TaskDraft, TaskSpec } from '../../src/core/decision.ts';
-import type { Envelope } from '../../src/core/envelope.ts';
 import { idempotencyKey } from '../../src/core/ids.ts';
 import { capturedTerminal } from '../setup/captured-cli.ts';
 
-const ids = { definitionId: 'd', triggerKey: 'event:e' };
+const ids = { definitionId: 'd', triggerKey: 'event:e', keptRules: new Set<string>() };
 const spec = (title: string, change: Partial<TaskSpec> = {}): TaskSpec => ({
   ...{ title, description: '', labels: [], priority: 'medium', target_repo: null, dedupe_key: null },
   ...change,
@@ -21,6 +19,7 @@ const recorded = (rule_id: string, position: number, of: TaskSpec): RecordedTask
   idempotency_key: idempotencyKey(ids.definitionId, ids.triggerKey, rule_id, position),
   rule_id,
   spec: of,
+  moved: false,
 });
 const draft = (rule_id: string, position: number, of: TaskSpec): TaskDraft => ({
   ...{ rule_id, position, dedupe_key: of.dedupe_key, spec: of },
@@ -69,72 +68,62 @@ describe('specs', () => {
     expect(found.changed).toMatchObject([{ fields: [{ field: 'rule_id', recorded: 'old', now: 'new' }] }]);
   });
 
+  const moved = (rule_id: string, position: number, of: TaskSpec): RecordedTask => ({
+    ...recorded(rule_id, position, of),
+    moved: true,
+  });
+
+  test('that a retry kept are paired by their key, and are no change where only keeping explains their text', () => {
+    const before = [moved('r', 0, spec('on Monday')), recorded('r', 1, spec('b'))];
+    const now = [draft('r', 0, spec('on Tuesday')), draft('r', 1, spec('b'))];
+    expect(compareSpecs({ ...ids, keptRules: new Set(['r']) }, before, now)).toMatchObject({
+      ...{ unchanged: 1, kept: 1, changed: [], gone: [], added: [] },
+    });
+    expect(compareSpecs(ids, before, now)).toMatchObject({ unchanged: 1, kept: 0, changed: [{}] });
+    const anew = [recorded('r', 0, spec('on Monday'))];
+    expect(compareSpecs({ ...ids, keptRules: new Set(['r']) }, anew, now)).toMatchObject({ kept: 0 });
+  });
+
+  test('with JSON in their texts are equal in any place of a list', () => {
+    const of = (json: string) => spec('a', { description: `at ${json}`, labels: [json], dedupe_key: json });
+    const found = compareSpecs(
+      ids,
+      [recorded('r', 0, of('{"a":1,"b":2}')), recorded('r', 1, of('{"a":3,"b":4}'))],
+      [draft('r', 0, of('{"b":4,"a":3}')), draft('r', 1, of('{"b":2,"a":1}'))],
+    );
+    expect(found).toMatchObject({ unchanged: 2, changed: [], added: [], gone: [] });
+  });
+
   test('with JSON in a text are equal in any order of its members, and in nothing else', () => {
     expect(isSameText('at {"a":1,"b":{"c":"}","d":2}}!', 'at {"b":{"d":2,"c":"}"},"a":1}!')).toBe(true);
+    expect(isSameText('at {"a":[{"b":1,"c":"x"}]}', 'at {"a":[{"c":"x","b":1}]}')).toBe(true);
+    expect(isSameText('{ {"a":1,"b":2} {', '{ {"b":2,"a":1} {')).toBe(true);
     expect(isSameText('at {"a":1,"b":2}', 'at {"a":2,"b":1}')).toBe(false);
     expect(isSameText('[{"a":1},{"a":2}]', '[{"a":2},{"a":1}]')).toBe(false);
     expect(isSameText('{no json} ab', '{no json} ba')).toBe(false);
     expect(isSameText('{"open', '{"nepo')).toBe(false);
   });
-});
-
-const run = (change: Partial<RecordedRun>): RecordedRun => ({
-  ...{
-    run_id: 'run',
-    definition_hash: 'h',
-    status: 'completed',
-    started_at: '2026-11-20T08:15:00Z',
-    error: null,
-  },
-  ...{ has_context: true, context: null, instructions: [], tasks: [] },
-  ...change,
-});
-const failed = (
-  code: 'task_rejected' | 'rule_error' | 'worker_crashed' | 'workflow_terminated',
-  has_context = true,
-) => run({ status: 'failed', has_context, error: { code, message: '', details: {} } });
-
-const envelope: Envelope = {
-  ...{ id: 'e', type: 't', source: 's', time: '2026-11-20T08:15:00Z', subject: null, schema_version: null },
-  ...{ correlation_id: null, causation_id: null, attributes: {} },
-};
-
-describe('the record', () => {
-  const event = (outcome: string, of: RecordedRun | null = null) => {
-    const decision = { definition_hash: 'h', outcome, reason: null };
-    const at = { event_uid: 'u', received_at: '2026-11-20T08:15:00Z' };
-    const { recorded: found } = inputOfEvent({ ...at, envelope, decision, run: of });
-    return [found.outcome, found.compares];
-  };
 
   test.each([
-    ['filtered', null, 'filtered', 'whole'],
-    ['held', null, 'held', 'filter'],
-    ['discarded', null, 'discarded', 'filter'],
-    ['fired', null, 'no_run', 'no'],
-    ['fired', run({}), 'completed', 'whole'],
-    ['fired', run({ status: 'running' }), 'completed', 'whole'],
-    ['fired', run({ status: 'running', has_context: false }), 'running', 'no'],
-    ['fired', run({ has_context: false }), 'filtered', 'whole'],
-    ['fired', failed('rule_error'), 'rule_error', 'whole'],
-    ['fired', failed('task_rejected'), 'completed', 'whole'],
-    ['fired', failed('worker_crashed', false), 'worker_crashed', 'no'],
-    ['fired', failed('workflow_terminated'), 'completed', 'whole'],
-    ['filter_error', run({}), 'completed', 'whole'],
-  ] as const)('of an event that was %s with %j is %s, and compares %s', (outcome, of, found, compares) => {
-    expect(event(outcome, of)).toEqual([found, compares]);
+    ['integers beyond what a double holds', '{"id":9007199254740993}', '{"id":9007199254740992}'],
+    ['a number that is written another way', '{"n":1E2}', '{"n":100}'],
+    ['a number that is written another way and as long', '{"n":1E2}', '{"n":1e2}'],
+    ['what stands twice, in another order', '{"a":1,"a":2}', '{"a":2,"a":1}'],
+    ['white space', '{"a": 1,"b":2}', '{"b":2,"a":1 }'],
+    ['elements of a list', '{"a":[1,2]}', '{"a":[2,1]}'],
+    ['a value under another name', '{"a":1,"b":"x"}', '{"b":1,"a":"x"}'],
+  ])('differ by %s', (_what, one, other) => {
+    expect(isSameText(one, other)).toBe(false);
+    expect(isSameText(one, one)).toBe(true);
   });
 
-  test('of a tick that started nothing compares with nothing', () => {
-    const tick = { scheduled_for: '2026-11-20T08:15:00Z', reason: null, run: null };
-    expect(inputOfTick({ ...tick, outcome: 'overlapped' }).recorded).toMatchObject({ compares: 'no' });
-    expect(inputOfTick({ ...tick, outcome: 'fired', run: run({}) })).toMatchObject({
-      ...{
-        trigger_key: 'schedule:2026-11-20T08:15:00Z',
-        recorded: { outcome: 'completed', compares: 'whole' },
-      },
-    });
-  });
+  test.each(['{', '{"a":', '{"a":[', '{"', '[{"a":1},', '{"a":"\\', '{"a":{"b":1},'])(
+    'of a megabyte of %j are compared in one pass',
+    (part) => {
+      const text = part.repeat(1_000_000 / part.length);
+      expect(isSameText(`${text}1`, `${text}2`)).toBe(false);
+    },
+  );
 });
 
 describe('the hourly limit', () => {
@@ -143,11 +132,25 @@ describe('the hourly limit', () => {
   test('is crossed by what sixty minutes make, and first crossed once', () => {
     const limit = createHourlyLimit(3);
     for (const minute of [0, 30, 61, 90, 91]) limit.add(at(minute), 1);
-    expect(limit.report()).toEqual({ max_tasks_per_hour: 3, would_pause_at: null });
+    expect(limit.pausesAt()).toBeNull();
     limit.add(at(92), 1);
     limit.add(at(93), 10);
-    expect(limit.report()?.would_pause_at).toBe(at(92));
-    expect(createHourlyLimit(undefined).report()).toBeNull();
+    expect(limit.pausesAt()).toBe(at(92));
+    const none = createHourlyLimit(undefined);
+    none.add(at(0), 1000);
+    expect(none.pausesAt()).toBeNull();
+  });
+
+  test('is new where the applied one would not have paused, or later', () => {
+    const pausing = (limit: number | undefined) => {
+      const made = createHourlyLimit(limit);
+      for (const minute of [0, 10, 20]) made.add(at(minute), 1);
+      return made;
+    };
+    const isNew = (limit: number, applied: number | undefined) =>
+      hourlyLimitReport(limit, { now: pausing(limit), applied: pausing(applied) })?.is_new;
+    expect([isNew(2, undefined), isNew(1, 2), isNew(2, 2), isNew(5, 2)]).toEqual([true, true, false, false]);
+    expect(hourlyLimitReport(undefined, { now: pausing(undefined), applied: pausing(1) })).toBeNull();
   });
 });
 
@@ -176,8 +179,9 @@ describe('the story', () => {
     },
     ...{ compared: 1200, not_compared: { overlapped: 2 }, not_reproducible: 0, outcomes_changed: 1200 },
     ...{ new_failures: 1200, is_changed: true, earlier_revisions: 0, notes: [], differences: [difference] },
-    specs: { recorded: 7, now: 0, unchanged: 0, added: 0, gone: 7, changed: 0 },
-    hourly_limit: { max_tasks_per_hour: 5, would_pause_at: '2026-11-20T08:20:00Z' },
+    specs: { recorded: 7, now: 0, unchanged: 0, kept: 0, added: 0, gone: 7, changed: 0 },
+    hourly_limit: { max_tasks_per_hour: 5, would_pause_at: '2026-11-20T08:20:00Z', is_new: true },
+    not_compared_fields: [],
   };
   const story = (change: Partial<BacktestReport> = {}) =>
     backtestStory(capturedTerminal().terminal, { ...report, ...change }).join('\n');
@@ -201,11 +205,29 @@ describe('the story', () => {
 
   test('is calm where nothing differs, and does not call nothing the same', () => {
     const calm = { differences: [], is_changed: false, new_failures: 0, outcomes_changed: 0 };
-    const none = { recorded: 0, now: 0, unchanged: 0, added: 0, gone: 0, changed: 0 };
+    const none = { recorded: 0, now: 0, unchanged: 0, kept: 0, added: 0, gone: 0, changed: 0 };
     expect(story({ ...calm, specs: none })).toContain('It would have done the same.');
     const empty = story({ ...calm, specs: none, compared: 0, events: 0 });
     expect(empty).toContain('nothing is on record');
     expect(empty).toContain('There was nothing to compare.');
     expect(story({ ...calm, specs: none, not_reproducible: 3 })).toContain('3 that CANNOT BE TOLD');
+    expect(story({ ...calm, specs: none, compared: 0 })).toContain('Nothing could be compared: all of it');
+  });
+
+  test('names what the file changes and nothing was compared of, beside the verdict', () => {
+    const calm = { differences: [], is_changed: false, new_failures: 0, outcomes_changed: 0, hourly_limit: null };
+    const specs = { ...report.specs, gone: 0, kept: 2 };
+    const told = story({ ...calm, specs, not_compared_fields: ['emit', 'reports'] });
+    expect(told).toContain('the same.\nAlso changed, and not compared: emit, reports.');
+    expect(told).toContain('2 that a retry kept as they had been sent');
+    expect(story({ ...calm, is_changed: true, hourly_limit: report.hourly_limit })).toContain(
+      'It would not have been the same: a pause by the hourly limit.',
+    );
+  });
+
+  test('names where a run failed then, where it fails elsewhere now', () => {
+    const elsewhere = { ...difference, kind: 'outcome', reason: 'failed_elsewhere', name: 'a' } as const;
+    const told = story({ differences: [{ ...elsewhere, recorded_outcome: 'rule_error' }] });
+    expect(told).toContain('rule_error in a → rule_error in rule r');
   });
 });

@@ -1,0 +1,43 @@
+/** How the command ends. */
+import { expect, test } from 'vitest';
+import { tellFailure } from '../../src/cli/failure.ts';
+import { capturedTerminal, captureCli } from '../setup/captured-cli.ts';
+import { eventOf, ID, NOW, review } from './backtest-record.ts';
+import { definitionFolder } from './definition-folder.ts';
+import { startHttpServer } from './http-server.ts';
+
+async function run(events: object[], ...options: string[]) {
+  const onRecord = { definition_id: ID, now: NOW, forgotten_before: null };
+  const applied = { definition_hash: 'applied', document: { ...review(), enabled: true, limits: {} } };
+  await using api = await startHttpServer(({ url }, response) => {
+    const answer = url.includes('/events?')
+      ? { items: events, next_cursor: null }
+      : { ...onRecord, current: applied, event_type: null };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+  });
+  await using folder = await definitionFolder({ [`${ID}.yaml`]: JSON.stringify(review()) });
+  const argv = ['backtest', folder.in(`${ID}.yaml`), '--since', '2026-11-20T00:00:00Z', ...options];
+  return captureCli(argv, { apiAddress: api.url, now: new Date(NOW) });
+}
+
+test('with --fail-on-change, what was all passed over ends with 1 and is not called the same', async () => {
+  const ended = await run([eventOf('held')], '--fail-on-change');
+  expect(ended).toMatchObject({ exitCode: 1, err: '' });
+  expect(ended.out).toContain('Nothing could be compared: all of it was passed over.');
+  expect(await run([eventOf('held')])).toMatchObject({ exitCode: 0 });
+  expect(await run([eventOf('held')], '--fail-on-change', '--json')).toMatchObject({ exitCode: 1 });
+});
+
+test('with --fail-on-change, an empty record ends with 0', async () => {
+  const ended = await run([], '--fail-on-change');
+  expect(ended).toMatchObject({ exitCode: 0 });
+  expect(ended.out).toContain('There was nothing to compare.');
+});
+
+test('a fault of the program that Node gives a code is not told as a server’s', () => {
+  const { terminal, err } = capturedTerminal();
+  const fault = Object.assign(new SyntaxError('unexpected'), { code: 'ERR_INVALID_TYPESCRIPT_SYNTAX' });
+  expect(tellFailure(fault, terminal)).toBe(1);
+  expect(err.join()).not.toContain('server');
+  expect(tellFailure(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }), terminal)).toBe(2);
+});
