@@ -98,7 +98,7 @@ describe('an unchanged file', () => {
     await handle(metricsEvent('held'));
     const report = await reportOf(reviewDefinition(), '--fail-on-change');
     expect(report).toMatchObject({
-      ...{ events: 3, compared: 2, not_compared: { not_decided: 1 } },
+      ...{ events: 3, compared: 1, not_compared: { not_decided: 1, held: 1 } },
       ...{ is_changed: false, specs: { recorded: 1, now: 1 } },
     });
     const filtered = reviewDefinition({ trigger: { event: { type: METRICS_TYPE.type, filter: 'false' } } });
@@ -117,6 +117,34 @@ describe('an unchanged file', () => {
     await api.runAll();
     const report = await reportOf(reviewDefinition(), '--fail-on-change');
     expect(report).toMatchObject({ is_changed: false, compared: 2, earlier_revisions: 1 });
+  });
+
+  test('makes none of what a retry left behind, nor of what it kept as it had been sent', async () => {
+    const titled = (title: string, id = 'low-success-rate') => ({ id, condition: 'true', task: { title } });
+    await api.declare([reviewDefinition({ rules: [titled('Sent first'), titled('Left behind', 'dropped')] })]);
+    await handle(metricsEvent('e-1'));
+    await api.pool.query("UPDATE task_spawn_log SET status = 'created'");
+    const { rows } = await api.pool.query(
+      `UPDATE activity_runs SET status = 'failed', error = '{"code":"task_rejected","message":"no","details":{}}'
+        RETURNING run_id`,
+    );
+    const current = reviewDefinition({ rules: [titled('Sent later')] });
+    await api.declare([current]);
+    expect((await api.post(`/api/v1/runs/${rows[0].run_id}/retry`)).status).toBe(202);
+    await api.runAll();
+    expect(await reportOf(current, '--fail-on-change')).toMatchObject({
+      ...{ is_changed: false, compared: 1, specs: { recorded: 1, now: 1, kept: 1 } },
+    });
+    const restored = reviewDefinition({ rules: [titled('Sent later'), titled('Left behind', 'dropped')] });
+    expect((await reportOf(restored)).specs).toMatchObject({ kept: 1, added: 1 });
+  });
+
+  test('names the schema of its event type where that is another one beside it', async () => {
+    const { attributes_schema, ...type } = METRICS_TYPE;
+    await api.declare([reviewDefinition()], [{ ...type, attributes_schema: { ...attributes_schema, title: 'x' } }]);
+    expect((await reportOf(reviewDefinition())).not_compared_fields).toEqual(['event_type.attributes_schema']);
+    await api.declare([reviewDefinition()]);
+    expect((await reportOf(reviewDefinition())).not_compared_fields).toEqual([]);
   });
 
   test('makes none where a whole object stands in a text, whose members the record has in another order', async () => {

@@ -1,6 +1,5 @@
 /** A record to backtest against, held in memory, and definitions as their files would be. */
-import type { RecordApi } from '../../src/backtest/run-backtest.ts';
-import { type BacktestInput, runBacktest } from '../../src/backtest/run-backtest.ts';
+import { type BacktestInput, type RecordApi, runBacktest } from '../../src/backtest/run-backtest.ts';
 import { ApiProblemError } from '../../src/clients/activity-core-api-errors.ts';
 import type {
   OnRecord,
