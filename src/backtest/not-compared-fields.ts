@@ -31,15 +31,15 @@ const isOtherSchema = (one: Pick<EventType, 'attributes_schema'>, other: typeof 
   canonicalJson(one.attributes_schema) !== canonicalJson(other.attributes_schema);
 
 function fieldsOf(applied: Definition, file: Definition): string[] {
-  const schedules = [applied.trigger.schedule, file.trigger.schedule] as const;
+  const [scheduled, schedule] = [applied.trigger.schedule, file.trigger.schedule];
   const [before, after] = [applied.limits.max_tasks_per_hour, file.limits.max_tasks_per_hour];
   // What an hourly limit held is not on record as specs: a wider one cannot be tried.
   const isWiderLimit = before !== undefined && (after === undefined || after > before);
   return [
     ...changedMembers(applied, file, SHOWN),
     ...(file.enabled && !applied.enabled ? ['enabled'] : []),
-    ...(schedules[0] && schedules[1]
-      ? changedMembers(...schedules, SHOWN_OF_SCHEDULE).map((name) => `trigger.schedule.${name}`)
+    ...(scheduled && schedule
+      ? changedMembers(scheduled, schedule, SHOWN_OF_SCHEDULE).map((name) => `trigger.schedule.${name}`)
       : []),
     ...changedMembers(applied.limits, file.limits, SHOWN_OF_LIMITS).map((name) => `limits.${name}`),
     ...(isWiderLimit ? ['limits.max_tasks_per_hour'] : []),

@@ -141,8 +141,7 @@ describe('what no spec shows', () => {
 
   test('is named where the file changes it', async () => {
     const applied = await load(review());
-    const expect_ = { run_every: '1h' };
-    const file = review({ emit: 'live', on_duplicate: 'always', expect: expect_ });
+    const file = review({ emit: 'live', on_duplicate: 'always', expect: { run_every: '1h' } });
     expect(await over(applied, file, [run])).toMatchObject({
       ...{ is_changed: false, compared: 1, not_compared_fields: ['emit', 'expect', 'on_duplicate'] },
     });
