@@ -111,8 +111,8 @@ export function healthRoutes(deps: HealthDeps): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        await measure(deps, request.log);
-        const [own, temporal] = await Promise.all([metrics.registry.metrics(), temporalMetrics()]);
+        const [temporal] = await Promise.all([temporalMetrics(), measure(deps, request.log)]);
+        const own = await metrics.registry.metrics();
         return reply.type(metrics.registry.contentType).send(temporal ? `${own}\n${temporal}` : own);
       },
     );

@@ -94,11 +94,12 @@ export function createManualRuns(deps: StartRunDeps): ManualRuns {
       const event = decodeEvent(request.body.event);
       const run = newManualRun(deps, definition, event, request);
       // Asked before the checks that may turn out otherwise later: a repetition gets the answer that the first one got.
-      const known = request.idempotencyKey === undefined ? null : await findRepeated(deps.pool, run);
+      const known =
+        request.idempotencyKey === undefined ? null : await findRepeated(deps.pool, run, request.body);
       if (known) return startWorkflow(deps, known);
       checkAgainst(definition, registry, event?.envelope ?? null, deps.dedupeDays);
       refuseDisabled(definition);
-      return startWorkflow(deps, await insertOrFind(deps.pool, run));
+      return startWorkflow(deps, await insertOrFind(deps.pool, run, request.body));
     },
     async rehearse(request) {
       const registry = await deps.registry.current();
@@ -197,9 +198,7 @@ function newManualRun(
     requested_by: requestedBy,
     trigger_reason: body.reason ?? null,
     event: event?.envelope ?? null,
-    request_hash: `\\x${createHash('sha256')
-      .update(canonicalJson(withoutTrace(body)))
-      .digest('hex')}`,
+    request_hash: hashOf(withoutTrace(body)),
     retry_of: null,
     dispatch_id: id,
     sink_mode: mode,
@@ -207,25 +206,34 @@ function newManualRun(
   };
 }
 
+/** As PostgreSQL reads bytes. */
+function hashOf(body: object): string {
+  return `\\x${createHash('sha256').update(canonicalJson(body)).digest('hex')}`;
+}
+
 /** A repetition may belong to another trace. */
-function withoutTrace({ event, ...body }: StartRunRequest['body']): object {
+function withoutTrace({ event, ...body }: Body): object {
   if (typeof event !== 'object' || event === null || !('traceparent' in event)) return { ...body, event };
   const { traceparent: _, ...rest } = event;
   return { ...body, event: rest };
 }
 
-async function insertOrFind(pool: Pool, run: StartingRun): Promise<StartedRun> {
+type Body = StartRunRequest['body'];
+
+async function insertOrFind(pool: Pool, run: StartingRun, body: Body): Promise<StartedRun> {
   const isNew = await transaction(pool, (client) => insertStartingRun(client, run));
   if (isNew) return { run_id: run.run_id, workflow_id: run.dispatch_id };
-  const standing = await findRepeated(pool, run);
+  const standing = await findRepeated(pool, run, body);
   if (!standing) throw new Error(`run ${run.run_id} was there and is gone`);
   return standing;
 }
 
-async function findRepeated(pool: Pool, run: StartingRun): Promise<StartedRun | null> {
+async function findRepeated(pool: Pool, run: StartingRun, body: Body): Promise<StartedRun | null> {
   const standing = await findRunByTriggerKey(pool, run.definition_id, run.trigger_key);
   if (!standing) return null;
-  if (`\\x${standing.request_hash?.toString('hex')}` !== run.request_hash) {
+  const hash = `\\x${standing.request_hash?.toString('hex')}`;
+  // Versions before traces hashed the whole body.
+  if (hash !== run.request_hash && hash !== hashOf(body)) {
     throw new Problem(
       'idempotency_conflict',
       `this Idempotency-Key started run ${standing.run_id} with another body`,

@@ -41,7 +41,7 @@ export function startBridge(deps: BridgeDeps): Bridge {
       deps.metrics.consumerLag.remove();
       deps.logger.debug({ err: error, stream: deps.stream }, 'the lag could not be read');
     });
-  const consuming = startConsuming({ ...deps, inbox, onSetUp: showLag });
+  const consuming = startConsuming({ ...deps, inbox, onSetUp: () => void showLag() });
   const flushing = startFlushing({
     ...deps,
     inbox,

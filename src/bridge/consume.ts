@@ -17,8 +17,8 @@ export interface ConsumeDeps {
   stream: string;
   consumer: string;
   inbox: Inbox;
-  /** The stream and the consumer are there, from now on or again. */
-  onSetUp: () => Promise<void>;
+  /** The stream and the consumer are there, from now on or again. Not waited for. */
+  onSetUp: () => void;
   logger: Logger;
 }
 
@@ -38,7 +38,7 @@ export function startConsuming(deps: ConsumeDeps): Consuming {
     while (!stopping.signal.aborted) {
       try {
         const consumer = await setUp();
-        await deps.onSetUp();
+        deps.onSetUp();
         fault = null;
         for (let expected = PULL_BYTES / PULL_MESSAGES; !stopping.signal.aborted; ) {
           await inbox.hasRoom();

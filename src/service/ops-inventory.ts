@@ -11,7 +11,7 @@ import type { ServiceConfig } from '../config.ts';
 import type { OpsInventory, Sighting } from '../resolvers/ops-inventory.ts';
 import { readStoreInventory } from '../store/inventory.ts';
 import type { Pool } from '../store/pool.ts';
-import { within } from './waiting.ts';
+import { within } from '../telemetry/within.ts';
 
 export interface OpsInventoryDeps {
   pool: Pool;

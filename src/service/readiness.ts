@@ -1,7 +1,7 @@
 /** `/readyz`: whether each of the four things that the service needs is there (contract 5). */
 import type { AppliedRegistry } from '../definitions/applied-registry.ts';
 import type { Pool } from '../store/pool.ts';
-import { within } from './waiting.ts';
+import { within } from '../telemetry/within.ts';
 
 export interface Check {
   ok: boolean;

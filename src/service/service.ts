@@ -30,6 +30,7 @@ import { pendingMigrations } from '../store/migrate.ts';
 import { createPool, QUERY_TIMEOUT_MS } from '../store/pool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { within } from '../telemetry/within.ts';
 import { startExpectations } from '../trust/expectations.ts';
 import { startFeedbackReports } from '../trust/feedback.ts';
 import { createReadTrust } from '../trust/read-trust.ts';
@@ -40,7 +41,7 @@ import { listenFault } from './listen-fault.ts';
 import { createParts } from './parts.ts';
 import { type Check, check, createChecks } from './readiness.ts';
 import { freePort, readTemporalMetrics } from './temporal-metrics.ts';
-import { createWaiting, within } from './waiting.ts';
+import { createWaiting } from './waiting.ts';
 import { createServiceWorkers } from './workers.ts';
 import { createWorkflowBundle } from './workflow-bundle.ts';
 
@@ -72,7 +73,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, roles, logger } = options;
   const metricsPort = await freePort();
   installTemporalRuntime(logger, metricsPort);
-  const metrics = createMetrics();
+  const metrics = createMetrics({ roles, emitGiveUpHours: config.EMIT_GIVE_UP_HOURS });
   const pool = createPool(config.DATABASE_URL, logger, { max: 20, queryTimeoutMs: QUERY_TIMEOUT_MS });
   const own = { pool, roles, parts: () => parts };
   const external = createExternalSystems(config, own, logger);

@@ -1,4 +1,4 @@
-/** Waiting for what is away: at the start until it comes, at the stop no longer than a bound. */
+/** Waiting at the start for what is away, until it comes or the stop does. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -35,18 +35,4 @@ export function createWaiting(stopping: AbortSignal, logger: Logger): Waiting {
       return false;
     },
   };
-}
-
-/** Rejects with `message` where `work` takes longer. */
-export async function within<T>(boundMs: number, message: string, work: () => Promise<T>): Promise<T> {
-  const bound = new AbortController();
-  const late = sleep(boundMs, undefined, { signal: bound.signal }).then(() =>
-    Promise.reject(new Error(message)),
-  );
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work(), late]);
-  } finally {
-    bound.abort();
-  }
 }

@@ -93,31 +93,6 @@ export async function listTasksOfRun(db: Queryable, runId: string): Promise<Task
   return rows;
 }
 
-// pg heeds query_timeout for each query; its types know it for the pool alone.
-const PENDING = {
-  text: "SELECT count(*) AS n FROM task_spawn_log WHERE status = 'pending'",
-  query_timeout: 3_000,
-};
-
-/** For metrics: a server that does not answer is not waited for. */
-export async function countPendingTasks(db: Queryable): Promise<number> {
-  const { rows } = await db.query(PENDING);
-  return rows[0].n;
-}
-
-// The column as task_spawn_log_by_status has it: one step in the index, however many there are.
-const OLDEST_PENDING = {
-  text: `SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 AS seconds FROM task_spawn_log
-          WHERE (status || '') = 'pending' ORDER BY created_at LIMIT 1`,
-  query_timeout: 3_000,
-};
-
-/** How long the oldest one has waited; 0 where none does. Likewise for metrics. */
-export async function readOldestPendingSeconds(db: Queryable): Promise<number> {
-  const { rows } = await db.query(OLDEST_PENDING);
-  return Math.max(0, rows[0]?.seconds ?? 0);
-}
-
 /** Whether the run was to send specs that it did not: refused ones, or ones that still wait. */
 export async function hasUnsentTasks(db: Queryable, runId: string): Promise<boolean> {
   const { rows } = await db.query(

@@ -18,6 +18,10 @@ export interface Metrics {
   consumerLag: Gauge;
   outboxPending: Gauge;
   outboxOldest: Gauge;
+  outboxStranded: Gauge;
+  /** The two below are constants of the process: what alerts compare with, and whom they miss. */
+  emitGiveUp: Gauge;
+  role: Gauge<'role'>;
   openDispatches: Gauge;
   queuedDispatches: Gauge<'definition_id'>;
   expectationBreached: Gauge<'definition_id'>;
@@ -32,7 +36,13 @@ const FLUSH_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** From a rule to a day in which issue-core is away. */
 const RUN_SECONDS = [0.01, 0.05, 0.25, 1, 5, 30, 120, 600, 3_600, 86_400];
 
-export function createMetrics(): Metrics {
+export interface MeasuredProcess {
+  roles?: readonly string[];
+  /** EMIT_GIVE_UP_HOURS */
+  emitGiveUpHours?: number;
+}
+
+export function createMetrics({ roles = [], emitGiveUpHours }: MeasuredProcess = {}): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -78,7 +88,14 @@ export function createMetrics(): Metrics {
     ),
     consumerLag: gauge('consumer_lag', 'Messages in the stream that are not acknowledged yet', []),
     outboxPending: gauge('outbox_pending', 'Task specs that wait to be sent', []),
-    outboxOldest: gauge('outbox_oldest_seconds', 'For how long the oldest of them waits', []),
+    outboxOldest: gauge(
+      'outbox_oldest_seconds',
+      'For how long the oldest of those waits that are being sent',
+      [],
+    ),
+    outboxStranded: gauge('outbox_stranded', 'Those whose run is over: an operator resumes or discards', []),
+    emitGiveUp: gauge('emit_give_up_seconds', 'EMIT_GIVE_UP_HOURS, in seconds', []),
+    role: gauge('role', '1 for each role of the process', ['role']),
     openDispatches: gauge('open_dispatches', 'Dispatches that are not closed', []),
     queuedDispatches: gauge(
       'queued_dispatches',
@@ -93,5 +110,8 @@ export function createMetrics(): Metrics {
     ready: gauge('ready', '1 where the process has what it needs, by check of /readyz', ['check']),
   };
   metrics.consumerLag.remove();
+  if (emitGiveUpHours === undefined) metrics.emitGiveUp.remove();
+  else metrics.emitGiveUp.set(emitGiveUpHours * 3_600);
+  for (const role of roles) metrics.role.set({ role }, 1);
   return metrics;
 }
