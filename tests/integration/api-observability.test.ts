@@ -1,6 +1,9 @@
 /** A `traceparent` where it is easily lost: repetitions, redrives, retries, runs by hand. And what `/metrics` reads at each scrape. */
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { runId } from '../../src/core/ids.ts';
+import { canonicalJson } from '../../src/core/json.ts';
+import { OLDEST_EMISSION, OUTBOX_COUNTS } from '../../src/store/outbox-measures.ts';
 import { createTestApi, reviewDefinition, type TestApi } from '../setup/api.ts';
 import { metricsEvent } from '../setup/event-path.ts';
 
@@ -92,26 +95,93 @@ test('the run of an event without one has none', async () => {
   expect((await api.get('/api/v1/runs')).body.items).toMatchObject([{ traceparent: null }]);
 });
 
-test('metrics tell how long the oldest pending spec has waited, from an index', async () => {
-  const pending = (status: string, n: number, minutes: number) =>
-    api.pool.query(
-      `INSERT INTO task_spawn_log (idempotency_key, run_id, definition_id, rule_id, spec, status, created_at)
-       SELECT $1 || n, gen_random_uuid(), 'd', 'r', '{}', $1, now() - make_interval(mins => $3) FROM generate_series(1, $2) AS n`,
-      [status, n, minutes],
-    );
-  expect((await api.get('/metrics')).text).toContain('activity_core_outbox_oldest_seconds 0\n');
-  await pending('audited', 3_000, 300);
-  await pending('pending', 20, 60);
-  const [, seconds] =
-    /^activity_core_outbox_oldest_seconds (\S+)$/m.exec((await api.get('/metrics')).text) ?? [];
-  expect(Math.floor(Number(seconds) / 60)).toBe(60);
-  await api.pool.query('ANALYZE task_spawn_log');
-  const { rows } = await api.pool.query(
-    "EXPLAIN SELECT created_at FROM task_spawn_log WHERE (status || '') = 'pending' ORDER BY created_at LIMIT 1",
+interface Staged {
+  run: string;
+  task: string;
+  dispatch: 'open' | 'closed';
+  /** Since when its specs are sent. They are five days old, as those of a run that was resumed. */
+  minutes: number;
+}
+
+/** So many runs with a task each. */
+const stage = (runs: number, { run, task, dispatch, minutes }: Staged) =>
+  api.pool.query(
+    `WITH made AS (SELECT gen_random_uuid() AS run_id, gen_random_uuid() AS dispatch_id FROM generate_series(1, $1)),
+     dispatched AS (
+       INSERT INTO dispatches (dispatch_id, run_ids, definition_ids, definition_hashes, event_uids, prepared_at, closed_at)
+       SELECT dispatch_id, ARRAY[run_id], ARRAY['d'], ARRAY['h'], ARRAY[NULL]::uuid[], now() - make_interval(mins => $5),
+              CASE WHEN $4 = 'closed' THEN now() END FROM made),
+     ran AS (
+       INSERT INTO activity_runs (run_id, definition_id, definition_hash, trigger_key, origin_trigger_key, trigger_kind,
+                                  status, sink_mode, dispatch_id)
+       SELECT run_id, 'd', 'h', run_id, run_id, 'manual', $2, 'live', dispatch_id FROM made)
+     INSERT INTO task_spawn_log (idempotency_key, run_id, definition_id, rule_id, spec, status, created_at)
+     SELECT run_id, run_id, 'd', 'r', '{}', $3, now() - interval '5 days' FROM made`,
+    [runs, run, task, dispatch, minutes],
   );
-  const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-  expect(plan).toContain('task_spawn_log_by_status');
-  expect(plan).not.toContain('Sort');
+
+async function readOutbox(): Promise<number[]> {
+  const { text } = await api.get('/metrics');
+  return ['pending', 'stranded', 'oldest_seconds'].map((name) =>
+    Number(new RegExp(`^activity_core_outbox_${name} (\\S+)$`, 'm').exec(text)?.[1]),
+  );
+}
+
+test('metrics tell what is being sent, and since when, from what waits for an operator; indexes answer', async () => {
+  expect(await readOutbox()).toEqual([0, 0, 0]);
+  await stage(3_000, { run: 'completed', task: 'created', dispatch: 'closed', minutes: 9_000 });
+  await stage(20, { run: 'failed', task: 'pending', dispatch: 'closed', minutes: 3_000 });
+  await stage(5, { run: 'running', task: 'created', dispatch: 'open', minutes: 600 });
+  expect(await readOutbox()).toEqual([20, 20, 0]);
+  await stage(20, { run: 'running', task: 'pending', dispatch: 'open', minutes: 60 });
+  await stage(20, { run: 'running', task: 'pending', dispatch: 'open', minutes: 10 });
+  const [pending, stranded, seconds = 0] = await readOutbox();
+  expect([pending, stranded, Math.floor(seconds / 60)]).toEqual([60, 20, 60]);
+  await api.pool.query('ANALYZE task_spawn_log, activity_runs, dispatches');
+  for (const statement of [OUTBOX_COUNTS, OLDEST_EMISSION]) {
+    const { rows } = await api.pool.query(`EXPLAIN ${statement}`);
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).not.toContain('Seq Scan');
+  }
+});
+
+test('what nobody answers is left out of a scrape, and the rest of it is there', async () => {
+  const client = await api.pool.connect();
+  await client.query('BEGIN');
+  await client.query('LOCK TABLE quarantine_volume IN ACCESS EXCLUSIVE MODE');
+  const { text } = await api.get('/metrics');
+  await client.query('ROLLBACK');
+  client.release();
+  expect(text).not.toMatch(/^activity_core_quarantine_bytes /m);
+  expect(text).toContain('activity_core_outbox_pending 0\n');
+  expect(text).toContain('activity_core_ready{check="postgres"} 1');
+  expect((await api.get('/metrics')).text).toContain('activity_core_quarantine_bytes 0\n');
+});
+
+test('a key of before traces were left out of its hash starts its run again, and no second one', async () => {
+  const event = metricsEvent('e1', 0.5, { time: '2026-11-20T08:15:00Z', traceparent: ONE });
+  const start = (sent: object) =>
+    api.post(
+      '/api/v1/definitions/low-success-rate-review/runs',
+      { event: sent },
+      { 'idempotency-key': 'once' },
+    );
+  const first = await start(event);
+  const asThen = createHash('sha256').update(canonicalJson({ event, dry_run: false, model: false })).digest();
+  await api.pool.query('UPDATE activity_runs SET request_hash = $1', [asThen]);
+  expect(await start(event)).toMatchObject({ status: 202, body: first.body });
+  expect(await start({ ...event, subject: 'another' })).toMatchObject({
+    status: 422,
+    body: { code: 'idempotency_conflict' },
+  });
+});
+
+test('a run whose filter failed did no work, and is left out of the durations', async () => {
+  const event = { type: 'kaizen.metrics.recorded', filter: '1 / 0 > 1' };
+  await api.declare([reviewDefinition({ id: 'bad-filter', trigger: { event } })]);
+  await api.receive({ bytes: bytesOf(metricsEvent('e1')) });
+  const { text } = await api.get('/metrics');
+  expect(text).toContain('activity_core_runs_total{definition_id="bad-filter",status="failed"} 1');
+  expect(text).not.toContain('activity_core_run_duration_seconds_count{definition_id="bad-filter"}');
 });
 
 test('metrics tell what is not ready', async () => {

@@ -59,6 +59,23 @@ test('a database that a newer version migrated is refused', async () => {
   await database.pool.query(`DELETE FROM schema_migrations WHERE version = ${next}`);
 });
 
+test('columns are not added behind a long reader, where everybody would queue up: it gives up, and goes through later', async () => {
+  await using fresh = await createEmptyDatabase(inject('servers').database_url);
+  const earlier = await mkdtemp(join(tmpdir(), 'activity-core-migrations-'));
+  for (const name of committed.filter((one) => one < '0011')) await cp(join('migrations', name), join(earlier, name));
+  await migrate(fresh.pool, earlier);
+  await rm(earlier, { recursive: true });
+  const reader = await fresh.pool.connect();
+  await reader.query('BEGIN');
+  await reader.query('SELECT FROM activity_runs');
+  await expect(migrate(fresh.pool, 'migrations')).rejects.toMatchObject({ code: '55P03' });
+  expect(await columnsOf(fresh.pool, 'events')).not.toContain('traceparent');
+  await reader.query('ROLLBACK');
+  reader.release();
+  expect(await migrate(fresh.pool, 'migrations')).toEqual(committed.filter((name) => name >= '0011'));
+  expect(await columnsOf(fresh.pool, 'events')).toContain('traceparent');
+});
+
 test('the committed schema is what the migrations give', async () => {
   await using fresh = await createTestDatabase(inject('servers').database_url);
   await expect(await describeSchema(fresh.pool)).toMatchFileSnapshot('../../docs/schema/postgres.txt');
