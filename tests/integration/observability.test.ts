@@ -6,7 +6,7 @@ import { runId } from '../../src/core/ids.ts';
 import { metricsEvent, NATS_ANSWER_MS, SUBJECT } from '../setup/event-path.ts';
 import { type LiveMetric, readSamples, readTypes } from '../setup/live-metrics.ts';
 import { createLivePath, type LivePath, liveOnEvent } from '../setup/live-path.ts';
-import { asSent, readDocumented, readPanels, readRules } from '../setup/observability.ts';
+import { asSent, readDocumented, readPanels, readRules, TARGET_LABELS } from '../setup/observability.ts';
 import { readQuery } from '../setup/promql.ts';
 import type { ServiceProcess } from '../setup/service-process.ts';
 import { until } from '../setup/until.ts';
@@ -99,7 +99,7 @@ test.each(queries)('$of: $expr reads metrics and labels that a live service has'
   const query = readQuery(asSent(expr));
   expect(query.metrics.length).toBeGreaterThan(0);
   expect([...metrics.keys()]).toEqual(expect.arrayContaining(query.metrics));
-  const labels = new Set(query.metrics.flatMap((metric) => [...labelsOf(metric)]));
+  const labels = new Set([...TARGET_LABELS, ...query.metrics.flatMap((metric) => [...labelsOf(metric)])]);
   expect([...labels]).toEqual(expect.arrayContaining(query.labels));
 });
 
@@ -113,6 +113,10 @@ test('what happened is counted: fates, batches, runs with their duration, tasks'
   expect(text).toContain('activity_core_flush_messages_sum 5');
   expect(text).toMatch(/^activity_core_consumer_lag \d+$/m);
   expect(text).toContain('activity_core_outbox_oldest_seconds 0');
+  expect(text).toContain('activity_core_outbox_stranded 0');
+  expect(text).toContain('activity_core_emit_give_up_seconds 86400');
+  for (const role of ['worker', 'subscriber', 'api'])
+    expect(text).toContain(`activity_core_role{role="${role}"} 1`);
   for (const check of ['postgres', 'nats', 'temporal', 'definitions'])
     expect(text).toContain(`activity_core_ready{check="${check}"} 1`);
 });

@@ -19,8 +19,15 @@ export interface Manifest {
   [field: string]: unknown;
 }
 
-/** @throws Error where kustomize fails, or says anything at all on stderr: a warning is a fault here */
 export async function buildManifests(folder: string): Promise<Manifest[]> {
+  return readManifests(await renderManifests(folder));
+}
+
+export const readManifests = (text: string): Manifest[] =>
+  parseAllDocuments(text).map((document) => document.toJS());
+
+/** @throws Error where kustomize fails, or says anything at all on stderr: a warning is a fault here */
+export async function renderManifests(folder: string): Promise<string> {
   const binary = await locate(KUSTOMIZE, {
     cacheDir: process.env.ACTIVITY_CORE_CACHE ?? defaultCacheDir(),
     path: process.env.PATH ?? '',
@@ -29,5 +36,5 @@ export async function buildManifests(folder: string): Promise<Manifest[]> {
   });
   const { stdout, stderr } = await promisify(execFile)(binary, ['build', folder]);
   if (stderr) throw new Error(stderr);
-  return parseAllDocuments(stdout).map((document) => document.toJS());
+  return stdout;
 }

@@ -28,6 +28,27 @@ export function readRules(): Rule[] {
   return prometheusRule.parse(parse(text)).spec.groups.flatMap(({ rules }) => rules);
 }
 
+const podMonitor = z.looseObject({
+  kind: z.literal('PodMonitor'),
+  spec: z.looseObject({
+    podMetricsEndpoints: z.tuple([
+      z.looseObject({
+        port: z.literal('http'),
+        path: z.literal('/metrics'),
+        relabelings: z.tuple([z.strictObject({ targetLabel: z.literal('job'), replacement: z.string() })]),
+      }),
+    ]),
+  }),
+});
+
+/** The label `job` that the pods are scraped with. */
+export function installationOf(text: string): string {
+  return podMonitor.parse(parse(text)).spec.podMetricsEndpoints[0].relabelings[0].replacement;
+}
+
+/** Given by whoever scrapes, to every series. */
+export const TARGET_LABELS = ['job'];
+
 const target = z.looseObject({ expr: z.string(), legendFormat: z.string() });
 const panel = z.looseObject({
   id: z.int(),

@@ -3,7 +3,14 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { asSent, FOLDER, readDocumented, readPanels, readRules } from '../setup/observability.ts';
+import {
+  asSent,
+  FOLDER,
+  installationOf,
+  readDocumented,
+  readPanels,
+  readRules,
+} from '../setup/observability.ts';
 import { readQuery } from '../setup/promql.ts';
 
 const rules = readRules();
@@ -70,13 +77,63 @@ test('an alert has a name of its own, and each symptom of the runbook has an ale
 });
 
 test('silence is an alarm: of every process, of the subscribers, of the workers and of those who watch', () => {
-  const watched = rules.flatMap(({ expr }) => [...expr.matchAll(/absent\((\w+)\)/g)].map(([, name]) => name));
+  const watched = rules.flatMap(({ expr }) => [...expr.matchAll(/absent\((\w+)/g)].map(([, name]) => name));
   expect(watched.toSorted()).toEqual([
     'activity_core_consumer_lag',
     'activity_core_ready',
-    'activity_core_trusted',
+    'activity_core_role',
     'temporal_num_pollers',
   ]);
+});
+
+test('an alert reads one installation alone, the one that the pods are scraped as', () => {
+  const job = installationOf(readFileSync(`${FOLDER}/pod-monitor.yaml`, 'utf8'));
+  const read = rules.flatMap(({ expr }) => readQuery(expr).matchers);
+  expect(read.filter((matchers) => !matchers.startsWith(`{job="${job}"`))).toEqual([]);
+});
+
+test('the dashboard reads the installation that is chosen, and begins with the one of the alerts', () => {
+  const read = panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => readQuery(asSent(expr)).matchers));
+  expect(read.filter((matchers) => !matchers.startsWith('{job="$job"'))).toEqual([]);
+  const { templating } = JSON.parse(readFileSync(`${FOLDER}/dashboard.json`, 'utf8'));
+  expect(templating.list.find(({ name }: { name: string }) => name === 'job').current.value).toBe(
+    installationOf(readFileSync(`${FOLDER}/pod-monitor.yaml`, 'utf8')),
+  );
+});
+
+const exprOf = (alert: string) => rules.find((one) => one.alert === `ActivityCore${alert}`)?.expr ?? '';
+
+test('a lag that stands still is an alarm, and so is one of which nothing is taken', () => {
+  expect(exprOf('ConsumerLagGrows')).not.toContain('deriv');
+  expect(exprOf('ConsumerLagGrows')).toMatch(/ >= 0\.95 \* max\(activity_core_consumer_lag\{[^}]*\} offset 15m\)$/);
+  expect(exprOf('ConsumerIsStuck')).toMatch(/^min_over_time\(max\(activity_core_consumer_lag\b.*\[30m:1m\]\) > 0/);
+  expect(exprOf('ConsumerIsStuck')).toMatch(/ and sum\(increase\(activity_core_events_total\b.*\) == 0$/);
+});
+
+test('giving up is measured by what gives up, and what waits for an operator has an alarm of its own', () => {
+  expect(readQuery(exprOf('TasksAreAboutToBeGivenUp')).metrics).toEqual([
+    'activity_core_outbox_oldest_seconds',
+    'activity_core_emit_give_up_seconds',
+  ]);
+  expect(readQuery(exprOf('TasksWaitForSomebody')).metrics).toEqual(['activity_core_outbox_stranded']);
+});
+
+test('each counter of failures is seen although it was never scraped before its first one', () => {
+  const rising = rules.filter(({ expr }) => /increase\([^)]*\)\) > 0/.test(expr));
+  expect(rising.map(({ alert }) => alert)).toHaveLength(4);
+  for (const { expr } of rising) {
+    const [metric] = readQuery(expr).metrics;
+    expect(expr).toMatch(new RegExp(`unless ${metric}\\{[^}]*\\} offset \\d+[mh]\\) > 0$`));
+  }
+});
+
+test('the process shows its roles and when it gives up, and nothing where it was told neither', async () => {
+  const told = await createMetrics({ roles: ['worker', 'api'], emitGiveUpHours: 2 }).registry.metrics();
+  expect(told).toContain('activity_core_role{role="api"} 1');
+  expect(told).toContain('activity_core_role{role="worker"} 1');
+  expect(told).toContain('activity_core_emit_give_up_seconds 7200');
+  expect(told).not.toContain('role="subscriber"');
+  expect(await createMetrics().registry.metrics()).not.toMatch(/^activity_core_(role|emit_give_up_seconds)[ {]/m);
 });
 
 test('a gauge that several processes show is never added up over them', () => {
@@ -132,6 +189,7 @@ test('a query with a fault is found out', () => {
   expect(readQuery('sum(rate(activity_core_events_total[5m])').faults).toHaveLength(1);
   expect(readQuery('sum by (fate) (activity_core_events_total{fate="x"})')).toEqual({
     metrics: ['activity_core_events_total'],
+    matchers: ['{fate="x"}'],
     labels: ['fate', 'fate'],
     faults: [],
   });
