@@ -1,12 +1,14 @@
 /** How much waits in the stream, for whoever looks: also for a process that is no subscriber. */
 import { readFileSync } from 'node:fs';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { type ConsumerInfo, jetstreamManager } from '@nats-io/jetstream';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 
-/** `messages` are not acknowledged yet; null where it is not known, and `message` says why. */
+/** `messages` are not acknowledged yet; both are null where it is not known, and `message` says why. */
 export interface ConsumerLag {
   messages: number | null;
   message: string;
+  /** False: nobody waits for messages, and none was delivered or acknowledged for a while. */
+  is_pulled: boolean | null;
 }
 
 export interface ConsumerLagOptions {
@@ -15,33 +17,55 @@ export interface ConsumerLagOptions {
   credsFile: string | undefined;
   stream: string;
   consumer: string;
+  /** For a whole reading: resolving the name and dialling each of its addresses have no bound of their own. */
+  boundMs?: number;
 }
 
 const ANSWER_MS = 2_000;
+/** Between two pulls nobody waits: while the inbox is full, for as long as PostgreSQL takes. */
+const IDLE_MS = 30_000;
 
-/** Connects when it is asked first. Never rejects, and answers within a few seconds. `stop` is idempotent. */
-export function createConsumerLag({ url, credsFile, stream, consumer }: ConsumerLagOptions): {
+/** Connects when it is asked first. Never rejects. `stop` is idempotent. */
+export function createConsumerLag(options: ConsumerLagOptions): {
   read(): Promise<ConsumerLag>;
   stop(): Promise<void>;
 } {
+  const { url, credsFile, stream, consumer, boundMs = 2_500 } = options;
+  let dialling: Promise<NatsConnection> | null = null;
   let connection: NatsConnection | null = null;
   let asking: Promise<ConsumerLag> | null = null;
   let isStopped = false;
 
   async function ask(): Promise<ConsumerLag> {
-    if (url === '') return { messages: null, message: 'NATS_URL is not set here' };
+    if (url === '') return notKnown('NATS_URL is not set here');
     try {
-      const manager = await jetstreamManager(await connected(), { timeout: ANSWER_MS, checkAPI: false });
-      const { num_pending, num_ack_pending } = await manager.consumers.info(stream, consumer);
-      return { messages: num_pending + num_ack_pending, message: 'ok' };
+      const info = await within(boundMs, readInfo());
+      return { messages: info.num_pending + info.num_ack_pending, message: 'ok', is_pulled: isPulled(info) };
     } catch (error) {
-      return { messages: null, message: `NATS: ${(error as Error).message || String(error)}` };
+      // The next reading begins with a new one, whatever was wrong with this.
+      const erred = connection;
+      connection = null;
+      void erred?.close();
+      return notKnown(`NATS: ${(error as Error).message || String(error)}`);
     }
   }
 
-  /** Without reconnecting by itself: nobody may be looking any more. */
+  async function readInfo(): Promise<ConsumerInfo> {
+    const manager = await jetstreamManager(await connected(), { timeout: ANSWER_MS, checkAPI: false });
+    return manager.consumers.info(stream, consumer);
+  }
+
+  /** A dial that is under way goes on for the next reading: of several addresses, the last may answer. */
   async function connected(): Promise<NatsConnection> {
     if (connection && !connection.isClosed()) return connection;
+    dialling ??= dial().finally(() => {
+      dialling = null;
+    });
+    return dialling;
+  }
+
+  /** Without reconnecting by itself: nobody may be looking any more. */
+  async function dial(): Promise<NatsConnection> {
     const opened = await connect({
       servers: url,
       name: 'activity-core-lag',
@@ -70,4 +94,20 @@ export function createConsumerLag({ url, credsFile, stream, consumer }: Consumer
       await connection?.close();
     },
   };
+}
+
+const notKnown = (message: string): ConsumerLag => ({ messages: null, message, is_pulled: null });
+
+function within<T>(boundMs: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${boundMs} ms`)), boundMs);
+  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
+}
+
+function isPulled({ num_waiting, delivered, ack_floor, ts }: ConsumerInfo): boolean {
+  if (num_waiting > 0) return true;
+  const asOf = ts ? Date.parse(ts) : Date.now();
+  // Typed as a number, sent as RFC 3339; left out where there was nothing yet.
+  const isRecent = (time: unknown) => time !== undefined && asOf - Date.parse(String(time)) < IDLE_MS;
+  return isRecent(delivered.last_active) || isRecent(ack_floor.last_active);
 }

@@ -96,6 +96,12 @@ export async function listRuns(
   return { items: page.items.map(toView), next_cursor: page.next_cursor };
 }
 
+/** Without those that are not there; in no order. */
+export async function listRunsById(db: Queryable, runIds: readonly string[]): Promise<RunView[]> {
+  const { rows } = await db.query(`SELECT ${COLUMNS} FROM activity_runs WHERE run_id = ANY ($1)`, [runIds]);
+  return rows.map(toView);
+}
+
 /** As the indexes have them: activity_runs_event, activity_runs_by_definition or activity_runs_by_trigger. */
 function kindOfRun({ event_id, definition_id, trigger, status }: RunFilter): Condition[] {
   const few = event_id !== undefined;

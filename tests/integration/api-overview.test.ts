@@ -21,7 +21,7 @@ let workerOnly: TestApi;
 beforeAll(async () => {
   const { database_url } = inject('servers');
   api = await createTestApi(database_url, {
-    readLag: async () => ({ messages: null, message: 'NATS: not there' }),
+    readLag: async () => ({ messages: null, message: 'NATS: not there', is_pulled: null }),
     temporalUi: { url: 'https://temporal.example', namespace: 'ours' },
   });
   guarded = await createTestApi(database_url, { adminToken: TOKEN });
@@ -40,7 +40,7 @@ test('an empty instance has an overview with nothing in it', async () => {
   expect(status).toBe(200);
   expect(body).toMatchObject({
     temporal_ui: { url: 'https://temporal.example', namespace: 'ours' },
-    lag: { messages: null, message: 'NATS: not there' },
+    lag: { messages: null, message: 'NATS: not there', is_pulled: null },
     last_event_at: null,
     counts: {
       open_dispatches: 0,

@@ -86,7 +86,7 @@ export async function createTestApi(serverUrl: string, overrides: Partial<ApiDep
     issueCore: null,
     hasStateHub: true,
     readTrust: async () => null,
-    readLag: async () => ({ messages: 0, message: 'ok' }),
+    readLag: async () => ({ messages: 0, message: 'ok', is_pulled: true }),
     temporalUi: { url: null, namespace: 'default' },
     rehearseModel: createNoModel,
     recallModel: createNoModel(),
