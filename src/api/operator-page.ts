@@ -14,6 +14,7 @@ export const PAGE_FILES: Readonly<Record<string, { file: string; type: string }>
   ...all('css', 'text/css', ['base', 'page', 'rows']),
   ...all('js', 'text/javascript', [
     'ask',
+    'concerns',
     'details',
     'element',
     'explain',
@@ -22,6 +23,8 @@ export const PAGE_FILES: Readonly<Record<string, { file: string; type: string }>
     'page',
     'rows',
     'schedules',
+    'token',
+    'trust',
     'words',
   ]),
 };

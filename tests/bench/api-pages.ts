@@ -60,7 +60,7 @@ const PAGE = 50;
 const LARGEST_PAGE = 500;
 /** Trust looks at so many of the newest ticks when it is asked for a hundred. */
 const TRUST_TICKS = 200;
-/** Six counts, each up to its bound. */
+/** Its counts, up to their bounds. */
 const OVERVIEW_ROWS = 6 * MOST_COUNTED;
 
 export async function listApiPages(pool: Pool): Promise<ApiPage[]> {

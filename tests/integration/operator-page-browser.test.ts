@@ -86,11 +86,11 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await tab.shows(contains('#checks', 'postgres'));
     expect(await textOf('#glance')).toBe('');
     await give('a-wrong-one');
-    await tab.shows(contains('#token-why', 'refused'));
+    await tab.shows(contains('#token-fault', 'refused'));
     await give(TOKEN);
     await tab.shows("document.getElementById('token-form').hidden");
     await tab.shows(contains('#glance', 'In the stream'));
-    expect(await textOf('#state')).toBe('✓ Ready · all is well');
+    expect(await textOf('#state')).toBe('✓ This process is ready · nothing needs attention');
     const kept = `JSON.stringify([localStorage.length, sessionStorage.length, document.cookie, location.href])`;
     expect(JSON.parse(await tab.evaluate(kept))).toEqual([0, 0, '', `${service.url}/`]);
     expect(await tab.evaluate('document.documentElement.outerHTML')).not.toContain(TOKEN);
@@ -107,11 +107,11 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await tab.shows(contains('#failed', 'reads-a-missing-field'));
     expect(await tab.evaluate('window.sameDocument')).toBe(true);
     expect(await textOf('#failed')).toContain('rule_error');
-    expect(await textOf('#state')).toBe('! Ready · 1 to act on');
+    expect(await textOf('#state')).toBe('✕ 1 to act on · this process is ready');
     expect(await textOf('#attention')).toContain('1 run failed within 24 hours');
     await tab.evaluate("document.querySelector('#failed summary').click()");
     await tab.shows(contains('#failed .detail', 'context.metrics.summary.avg_quality < 0.5'));
-    expect(await textOf('#failed .detail')).toContain('npx activity-core runs retry');
+    expect(await textOf('#failed .detail')).toMatch(/npx activity-core runs retry \S+ --api http/);
     const { rows } = await path.pool.query(
       "SELECT workflow_id, workflow_run_id FROM activity_runs WHERE status = 'failed'",
     );
@@ -273,7 +273,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
 
   test('when the service is gone it says so, since when, and keeps what it saw', async () => {
     await service.kill();
-    await tab.shows(contains('#seen', 'Refresh failed'));
+    await tab.shows(contains('#seen', 'Refresh has failed since'));
     expect(await textOf('#seen')).toContain('the service cannot be reached (no_answer)');
     expect(await textOf('#seen')).toMatch(/^As of \d\d:\d\d:\d\d UTC/);
     expect(await textOf('#state')).toBe('✕ Not refreshed');

@@ -14,6 +14,7 @@ export class Refused extends Error {
 /** `ask(path)` gives the answer's JSON. `accepts`: statuses besides 200. @throws Refused */
 export function createAsk() {
   let token = null;
+  let given = 0;
 
   async function ask(path, { accepts = [] } = {}) {
     const headers = { accept: 'application/json' };
@@ -50,11 +51,13 @@ export function createAsk() {
       if (!/^[\x21-\x7e]+$/.test(text))
         throw new Refused('unauthorized', 'that cannot be a token: it has blanks or is empty');
       token = text;
+      given += 1;
     },
     forgetToken() {
       token = null;
     },
-    hasToken: () => token !== null,
+    /** The how manieth that was given is in use; 0: none. */
+    tokenInUse: () => (token === null ? 0 : given),
   };
 }
 
@@ -62,6 +65,12 @@ async function readBody(response) {
   try {
     return await response.json();
   } catch (error) {
-    throw new Refused('unreadable', `it answered ${response.status} without JSON (${error.name})`);
+    if (error.name === 'SyntaxError')
+      throw new Refused('unreadable', `it answered ${response.status} without JSON`);
+    const late = error.name === 'TimeoutError';
+    throw new Refused(
+      'no_answer',
+      late ? `no whole answer within ${ANSWER_MS / 1000} s` : 'the answer broke off',
+    );
   }
 }

@@ -1,10 +1,21 @@
 /** What a row of runs, refused messages or waiting specs opens to. */
 import { code, element, facts, folded, json } from './element.js';
-import { at, badge, bytes, distance, many, span, triggerOf } from './words.js';
+import { at, badge, bytes, commandLine, distance, many, span, triggerOf } from './words.js';
 
-export const runLine = (now) => (run) => [
-  at(run.started_at, now()),
+export const runLine = (now) => (run) => lineOf(run, at(run.started_at, now()));
+
+/** By its end, which is when somebody could know. */
+export const failedLine = (now) => (run) =>
+  lineOf(
+    run,
+    at(run.finished_at ?? run.started_at, now()),
+    run.mended_by ? badge('mended by a retry', 'good') : null,
+  );
+
+const lineOf = (run, time, ...signs) => [
+  time,
   badge(run.status),
+  ...signs,
   element('strong', {}, run.definition_id),
   element(
     'span',
@@ -16,8 +27,8 @@ export const runLine = (now) => (run) => [
   run.error ? element('span', { class: 'why' }, code(run.error.code), ' ', run.error.message) : null,
 ];
 
-/** `temporalUi`: as the overview says it. */
-export function runDetail(run, temporalUi) {
+/** `temporalUi`: as the overview says it. `mendedBy`: the retry that completed, where one is known. */
+export function runDetail(run, temporalUi, mendedBy = null) {
   const { trigger, error, rules, tasks, instructions, reports, reviews, feedback, context } = run;
   const took = run.finished_at ? Date.parse(run.finished_at) - Date.parse(run.started_at) : null;
   return [
@@ -35,6 +46,7 @@ export function runDetail(run, temporalUi) {
           : trigger.event_id,
       ],
       ['retry of', run.retry_of ? element('a', { href: `#run=${run.retry_of}` }, run.retry_of) : null],
+      ['mended by', mendedBy ? element('a', { href: `#run=${mendedBy}` }, mendedBy) : null],
       ['started', run.started_at],
       ['took', took === null ? null : took < 1000 ? `${took} ms` : span(took)],
       ['sink', `${run.sink_mode}${run.sink_reason ? `: ${run.sink_reason}` : ''}`],
@@ -47,8 +59,8 @@ export function runDetail(run, temporalUi) {
     section('Reports', reports.map(reportItem)),
     section('Reviews and feedback', [...reviews, ...feedback].map(verdictItem)),
     context ? folded('What it saw', json(context)) : null,
-    run.status === 'failed'
-      ? command('After the fault is mended', `npx activity-core runs retry ${run.run_id}`)
+    run.status === 'failed' && !mendedBy
+      ? command('After the fault is mended', `runs retry ${run.run_id}`)
       : null,
   ];
 }
@@ -70,7 +82,7 @@ const section = (title, items, none = null) =>
           : element('ul', { class: 'items' }, items),
       ];
 
-export const command = (when, text) => element('p', { class: 'command' }, `${when}: `, code(text));
+const command = (when, words) => element('p', { class: 'command' }, `${when}: `, code(commandLine(words)));
 
 function ruleItem({ rule_id, item, expression, values, result }) {
   const came = result === null ? badge('failed') : result ? badge('yes') : badge('no', 'quiet');
@@ -201,7 +213,7 @@ export function refusedDetail(message) {
     state === 'open'
       ? command(
           'After the registry or the publisher is mended',
-          `npx activity-core quarantine redrive ${id} --dry-run`,
+          `quarantine redrive ${id} --dry-run`,
         )
       : null,
   ];
@@ -230,7 +242,7 @@ export const pendingDetail = ({ run_id, run_status, rule_id, attempts, last_erro
   last_error ? json(last_error) : null,
   run_status === 'running'
     ? null
-    : command('It is sent only when asked for', `npx activity-core tasks resume --run ${run_id}`),
+    : command('It is sent only when asked for', `tasks resume --run ${run_id}`),
 ];
 
 export const tickLine =

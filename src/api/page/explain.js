@@ -1,29 +1,32 @@
 /** The panel above everything: one event explained, or one run, as the address after `#` says. */
 import { runDetail, valuesRead } from './details.js';
 import { code, element, facts, folded, json, replace } from './element.js';
-import { badge } from './words.js';
+import { asOf, badge } from './words.js';
 
-/** `ask`: GET of the API. `temporalUi()`: as the overview says it. */
-export function createExplain({ ask, temporalUi }) {
+/** `ask`: GET of the API. `temporalUi()`: as the overview says it. `now()`: the service's clock. */
+export function createExplain({ ask, temporalUi, now }) {
   const panel = document.getElementById('found');
   const title = document.getElementById('found-title');
   const body = document.getElementById('found-body');
   let wanted = null;
   let cameFrom = null;
 
-  async function open(kind, id) {
+  async function open(kind, id, takesFocus) {
     const mine = `${kind} ${id}`;
     wanted = mine;
     if (!panel.contains(document.activeElement)) cameFrom = document.activeElement;
     panel.hidden = false;
     title.textContent = `${kind === 'event' ? 'Event' : 'Run'} ${id}`;
     replace(body, element('p', { class: 'quiet' }, 'Looking…'));
+    // At once: when the answer comes, somebody may be in another place.
+    if (takesFocus) {
+      panel.focus();
+      panel.scrollIntoView({ block: 'start' });
+    }
     const content = await contentOf(kind, id);
     // Asked for something else meanwhile.
     if (wanted !== mine) return;
-    replace(body, content);
-    panel.focus();
-    panel.scrollIntoView({ block: 'start' });
+    replace(body, content, asOf(now()));
   }
 
   async function contentOf(kind, id) {
@@ -45,20 +48,24 @@ export function createExplain({ ask, temporalUi }) {
   }
 
   /** The address names what is shown, so that back and forward work; it never holds a token. */
-  function follow() {
+  function follow({ takesFocus = true } = {}) {
+    if (location.hash === '') return close();
     const [, kind, id] = /^#(event|run)=(.+)$/.exec(location.hash) ?? [];
-    if (!kind) return;
-    try {
-      void open(kind, decodeURIComponent(id));
-    } catch (error) {
-      if (!(error instanceof URIError)) throw error;
-      void open(kind, id);
-    }
+    if (kind) void open(kind, decoded(id), takesFocus);
   }
 
-  window.addEventListener('hashchange', follow);
+  window.addEventListener('hashchange', () => follow());
   document.getElementById('found-close').addEventListener('click', close);
   return { follow, close };
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return text;
+  }
 }
 
 function eventDetail(event) {

@@ -1,6 +1,8 @@
 /** The operator's page: asks every few seconds, shows what came, and says when nothing did. It only reads. */
 import { createAsk } from './ask.js';
+import { concernsOf } from './concerns.js';
 import {
+  failedLine,
   pendingDetail,
   pendingLine,
   refusedDetail,
@@ -12,16 +14,17 @@ import {
 import { element, say } from './element.js';
 import { createExplain } from './explain.js';
 import { listenToKeys } from './keys.js';
-import { concernLine, concernsOf, showChecks, showGlance, showState } from './overview.js';
+import { concernLine, showChecks, showGlance, showState } from './overview.js';
 import { createRows } from './rows.js';
 import { byNextRun, dueDetail, dueLine, trustDetail, trustLine } from './schedules.js';
-import { refreshTimes, span } from './words.js';
+import { createTokenForm } from './token.js';
+import { createTrust } from './trust.js';
+import { asOf, at, clock, commandLine, distance, refreshTimes, span } from './words.js';
 
 const REFRESH_MS = 5_000;
-const TRUST_MS = 60_000;
 
 const byId = (id) => document.getElementById(id);
-const { ask, useToken, forgetToken, hasToken } = createAsk();
+const { ask, useToken, forgetToken, tokenInUse } = createAsk();
 
 const seen = { readiness: null, overview: null, fault: null, at: null };
 /** How far this machine's clock is behind the service's. */
@@ -29,8 +32,11 @@ let behindMs = 0;
 const now = () => Date.now() + behindMs;
 
 const temporalUi = () => seen.overview?.temporal_ui ?? { url: null, namespace: 'default' };
-const explain = createExplain({ ask, temporalUi });
-const wholeRun = async ({ run_id }) => runDetail(await ask(`/api/v1/runs/${run_id}`), temporalUi());
+const explain = createExplain({ ask, temporalUi, now });
+const wholeRun = async ({ run_id, mended_by }) => {
+  const run = await ask(`/api/v1/runs/${run_id}`);
+  return [runDetail(run, temporalUi(), mended_by), asOf(now())];
+};
 const rowsOf = (id, options) =>
   createRows(byId(id).querySelector('.rows'), {
     ...options,
@@ -44,7 +50,7 @@ const attention = rowsOf('attention', {
 });
 const failed = rowsOf('failed', {
   keyOf: ({ run_id }) => run_id,
-  summary: runLine(now),
+  summary: failedLine(now),
   detail: wholeRun,
   empty: () => 'No run on record has failed.',
 });
@@ -63,14 +69,19 @@ const due = rowsOf('due', {
   detail: dueDetail,
   empty: () => [
     'No enabled definition has a schedule. What is applied: ',
-    element('code', {}, 'npx activity-core definitions list'),
+    element('code', {}, commandLine('definitions list')),
   ],
 });
-const trust = rowsOf('trust', {
-  keyOf: ({ definition_id }) => definition_id,
-  summary: trustLine,
-  detail: trustDetail,
-  empty: () => 'No enabled definition has a schedule: only those that start by the clock gather evidence.',
+const trust = createTrust({
+  ask,
+  now,
+  definitions: () => seen.overview.definitions,
+  rows: rowsOf('trust', {
+    keyOf: ({ definition_id }) => definition_id,
+    summary: trustLine,
+    detail: trustDetail,
+    empty: () => 'No enabled definition has a schedule: only those that start by the clock gather evidence.',
+  }),
 });
 const refused = rowsOf('refused', {
   keyOf: ({ id }) => id,
@@ -92,9 +103,9 @@ const ticks = rowsOf('ticks', {
 
 function nothingToDo() {
   const [next] = byNextRun(seen.overview.definitions);
-  return next?.next_run
-    ? `Nothing. Next due is ${next.definition_id} at ${next.next_run.slice(11, 16)} UTC.`
-    : 'Nothing.';
+  if (!next?.next_run) return 'Nothing.';
+  const time = at(next.next_run, now());
+  return [`Nothing. Next due is ${next.definition_id} at `, time, ' UTC, ', distance(next.next_run, now()), '.'];
 }
 
 function show() {
@@ -106,7 +117,7 @@ function show() {
   byId('columns').hidden = !overview && fault?.code === 'unauthorized';
   attention.show(concerns);
   if (!overview) {
-    for (const rows of [failed, runs, due, trust, refused, pending, ticks]) rows.show([]);
+    for (const rows of [failed, runs, due, refused, pending, ticks]) rows.show([]);
     return;
   }
   showGlance(byId('glance'), overview, now());
@@ -125,7 +136,7 @@ function tellAge() {
   const last =
     seenAt === null
       ? 'Nothing was seen yet'
-      : `As of ${new Date(seenAt).toISOString().slice(11, 19)} UTC, ${span(Math.max(0, now() - seenAt))} ago`;
+      : `As of ${clock(seenAt, now())} UTC, ${span(Math.max(0, now() - seenAt))} ago`;
   const place = byId('seen');
   const isWaiting = fault?.code === 'unauthorized';
   place.classList.toggle('fault', fault !== null && !isWaiting);
@@ -135,13 +146,13 @@ function tellAge() {
       place,
       fault === null
         ? `${last}.`
-        : `${last}. Refresh failed ${fault.at}: ${fault.message} (${fault.code}). Trying again.`,
+        : `${last}. Refresh has failed since ${clock(fault.since, now())}: ${fault.message} (${fault.code}). Trying again.`,
     );
   refreshTimes(document.body, now());
 }
 
 async function refresh() {
-  const withToken = hasToken();
+  const sent = tokenInUse();
   const readiness = ask('/readyz', { accepts: [503] });
   const overview = wantsToken() ? Promise.reject(seen.fault.cause) : ask('/api/v1/overview');
   const [ready, whole] = await Promise.allSettled([readiness, overview]);
@@ -152,86 +163,68 @@ async function refresh() {
     seen.at = Date.parse(whole.value.as_of);
     behindMs = seen.at - Date.now();
   }
-  if (failure === null) seen.fault = null;
-  else
-    seen.fault = {
-      code: failure.code,
-      message: failure.message,
-      at: new Date(now()).toISOString().slice(11, 19),
-      cause: failure,
-    };
-  askForToken(failure, withToken);
+  seen.fault = failure && faultOf(failure);
+  if (failure?.code === 'unauthorized') askForToken(failure, sent);
+  else if (whole.status === 'fulfilled') tokenForm.hide();
   show();
   tellAge();
+  followOnce();
+}
+
+/** Since the first of those that failed in a row. */
+function faultOf(cause) {
+  const before = seen.fault?.code === 'unauthorized' ? null : seen.fault;
+  return { code: cause.code, message: cause.message, since: before?.since ?? now(), cause };
 }
 
 /** Without a token, nothing is asked that is known to be refused. */
-const wantsToken = () => seen.fault?.code === 'unauthorized' && !hasToken();
+const wantsToken = () => seen.fault?.code === 'unauthorized' && tokenInUse() === 0;
 
-/** `withToken`: whether one was sent. One that was typed in meanwhile has not been refused. */
-function askForToken(failure, withToken) {
-  const form = byId('token-form');
-  if (failure?.code !== 'unauthorized' || (hasToken() && !withToken)) {
-    if (form.contains(document.activeElement)) byId('attention').focus();
-    form.hidden = true;
-    return;
-  }
-  if (withToken) {
+const tokenForm = createTokenForm({ useToken, onToken: () => void loop() });
+
+/** `sent`: the token that was, 0 where none was. One that was typed in meanwhile has not been refused. */
+function askForToken({ message }, sent) {
+  if (tokenInUse() !== sent) return;
+  if (sent !== 0) {
     forgetToken();
-    say(byId('token-why'), `The service refused that token: ${failure.message}.`);
+    tokenForm.tell(`The service refused that token: ${message}.`);
   }
-  if (!form.hidden) return;
-  form.hidden = false;
-  byId('token').focus();
+  tokenForm.show();
 }
 
-let trustAt = Number.NEGATIVE_INFINITY;
-let isReadingTrust = false;
+let isFollowed = false;
 
-/** One after the other and seldom: each looks at Temporal's, State Hub's and the notes' evidence again. */
-async function refreshTrust() {
-  if (!seen.overview || seen.fault || isReadingTrust || Date.now() - trustAt < TRUST_MS) return;
-  isReadingTrust = true;
-  const found = [];
-  for (const { definition_id } of byNextRun(seen.overview.definitions)) {
-    try {
-      found.push(await ask(`/api/v1/trust/${definition_id}`));
-    } catch (error) {
-      found.push({
-        definition_id,
-        trusted: false,
-        clean_streak: 0,
-        required: 3,
-        ticks: [],
-        feedback: null,
-        reason: `it could not be read: ${error.message}`,
-      });
-    }
-    if (document.hidden) break;
-  }
-  isReadingTrust = false;
-  // Left off half way: all of it when somebody looks again.
-  if (document.hidden) return;
-  trustAt = Date.now();
-  trust.show(found);
+/** What the address names, as soon as it can be asked for; also anew, after a token was missing. */
+function followOnce() {
+  if (seen.fault?.code === 'unauthorized') isFollowed = false;
+  if (seen.fault || isFollowed) return;
+  isFollowed = true;
+  explain.follow({ takesFocus: !document.activeElement?.matches('input') });
 }
 
 let timer = null;
 let isAsking = false;
+let isWantedAgain = false;
 
 async function loop() {
   clearTimeout(timer);
-  if (isAsking) return;
+  if (isAsking) {
+    isWantedAgain = true;
+    return;
+  }
   isAsking = true;
   try {
-    await refresh();
+    do {
+      isWantedAgain = false;
+      await refresh();
+    } while (isWantedAgain);
   } finally {
     isAsking = false;
   }
   if (document.hidden) return;
   timer = setTimeout(loop, REFRESH_MS);
   // Not waited for: a State Hub that hangs holds up nothing but what it is asked for.
-  void refreshTrust();
+  if (seen.overview && !seen.fault) void trust.refresh();
 }
 
 // A page that nobody sees asks for nothing, and looks at once when it is seen again.
@@ -240,20 +233,6 @@ document.addEventListener('visibilitychange', () => {
   if (!document.hidden) void loop();
 });
 setInterval(() => document.hidden || tellAge(), 1_000);
-
-byId('token-form').addEventListener('submit', (event) => {
-  event.preventDefault();
-  const field = byId('token');
-  const text = field.value.trim();
-  field.value = '';
-  try {
-    useToken(text);
-  } catch (error) {
-    say(byId('token-why'), error.message);
-    return;
-  }
-  void loop().then(explain.follow);
-});
 
 byId('explain-form').addEventListener('submit', (event) => {
   event.preventDefault();
@@ -269,4 +248,4 @@ byId('help-button').addEventListener('click', () => help.showModal());
 byId('help-close').addEventListener('click', () => help.close());
 listenToKeys({ search: byId('wanted'), openHelp: () => help.showModal(), close: explain.close });
 
-void loop().then(explain.follow);
+void loop();

@@ -16,7 +16,7 @@ export function createRows(list, { keyOf, summary, detail = null, empty }) {
         row.node.remove();
         known.delete(key);
       }
-      row.node.classList.toggle('stale', row.isStale);
+      tellStale(row);
     }
     let place = list.firstChild;
     const isPassed = (node) =>
@@ -71,10 +71,47 @@ export function createRows(list, { keyOf, summary, detail = null, empty }) {
       content = element('p', { class: 'fault' }, `It could not be read: ${error.message}`);
     }
     // A newer state may be on its way already.
-    if (row.item === item) replace(row.body, content);
+    if (row.item !== item) return;
+    const restore = remember(row.body);
+    replace(row.body, content);
+    restore();
   }
 
   return { show };
+}
+
+function tellStale(row) {
+  row.node.classList.toggle('stale', row.isStale);
+  const told = row.line.querySelector('.gone');
+  if (!row.isStale) told?.remove();
+  else if (!told) row.line.append(element('span', { class: 'badge gone', 'data-kind': 'quiet' }, '· no longer listed'));
+}
+
+/** What is unfolded and what has the focus, to be so again in what takes its place. */
+function remember(body) {
+  const unfolded = namedParts(body, 'details')
+    .filter(([part]) => part.open)
+    .map(([, name]) => name);
+  const [, focused] =
+    namedParts(body, FOCUSABLE).find(([part]) => part === document.activeElement) ?? [];
+  return () => {
+    for (const [part, name] of namedParts(body, 'details')) part.open = unfolded.includes(name);
+    namedParts(body, FOCUSABLE)
+      .find(([, name]) => name === focused)?.[0]
+      .focus();
+  };
+}
+
+const FOCUSABLE = 'a, summary, pre';
+
+/** A part is called what it is called, and the how manieth of that name it is. */
+function namedParts(body, selector) {
+  const seen = new Map();
+  return [...body.querySelectorAll(selector)].map((part) => {
+    const name = part.matches('pre') ? 'pre' : (part.querySelector('summary') ?? part).textContent;
+    seen.set(name, (seen.get(name) ?? 0) + 1);
+    return [part, `${name} ${seen.get(name)}`];
+  });
 }
 
 /** Somebody reads it: it goes when they are done. */

@@ -23,7 +23,7 @@ export const dueLine =
     element(
       'span',
       { class: 'rest last' },
-      last_run ? `${markOf(kindOf(last_run.status))} ${last_run.status}` : 'never ran',
+      last_run ? `last: ${markOf(kindOf(last_run.status))} ${last_run.status}` : 'never ran',
       sink_mode === 'live' ? ' · live' : '',
     ),
   ];
@@ -62,10 +62,13 @@ export function dueDetail({
   ];
 }
 
-export const trustLine = ({ definition_id, trusted, clean_streak, required, ticks }) => [
-  badge(trusted ? 'trusted' : 'not trusted', trusted ? 'good' : 'quiet'),
+/** `trusted` is null where it was never read; `unread` says why it was not read again. */
+export const trustLine = ({ definition_id, trusted, clean_streak, required, ticks, unread }) => [
+  trusted === null
+    ? badge('not known', 'quiet')
+    : badge(trusted ? 'trusted' : 'not trusted', trusted ? 'good' : 'quiet'),
   element('strong', {}, definition_id),
-  element('span', { class: 'rest' }, `${clean_streak} of ${required} clean`),
+  element('span', { class: 'rest' }, trusted === null ? '' : `${clean_streak} of ${required} clean`),
   element(
     'span',
     { class: 'streak' },
@@ -74,6 +77,7 @@ export const trustLine = ({ definition_id, trusted, clean_streak, required, tick
       return element('span', { 'data-kind': kind, title: `${scheduled_for}: ${state}` }, markOf(kind));
     }),
   ),
+  unread ? element('span', { class: 'why' }, unread) : null,
 ];
 
 const EVIDENCE = {
@@ -83,10 +87,11 @@ const EVIDENCE = {
   working_memory_note: 'note',
 };
 
-export const trustDetail = ({ reason, ticks, feedback }) => [
+export const trustDetail = ({ trusted, reason, ticks, feedback, unread }) => [
+  unread ? element('p', { class: 'fault' }, unread) : null,
   element('p', {}, reason),
   feedback ? element('p', { class: 'quiet' }, `feedback: ${feedback.verdict}, ${feedback.at}`) : null,
-  ticks.length === 0
+  trusted !== null && ticks.length === 0
     ? element('p', { class: 'quiet' }, 'No tick has been due since the schedule is as it is.')
     : null,
   element(

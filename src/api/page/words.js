@@ -1,5 +1,5 @@
 /** How times, states and numbers are said. */
-import { element } from './element.js';
+import { element, say } from './element.js';
 
 /** Status, outcome, state → its kind, which gives the colour, and a mark, so that colour is never alone. */
 const KINDS = {
@@ -44,18 +44,22 @@ export function badge(word, kind = kindOf(word)) {
 
 const DAY_MS = 86_400_000;
 
-/** UTC; today's without the date. How long ago is said again with every `refreshTimes`. */
+/** UTC; today's without the date. */
+export function clock(time, now) {
+  const text = new Date(time).toISOString();
+  const isToday = text.slice(0, 10) === new Date(now).toISOString().slice(0, 10);
+  return isToday ? text.slice(11, 19) : text.slice(5, 16).replace('T', ' ');
+}
+
+/** What is today's and how long ago it was change while they are shown: `refreshTimes` says them again. */
 export function at(time, now) {
   if (!time) return null;
-  const then = new Date(time);
-  const text = then.toISOString();
-  const isToday = text.slice(0, 10) === new Date(now).toISOString().slice(0, 10);
-  return element(
-    'time',
-    { datetime: text, title: text },
-    isToday ? text.slice(11, 19) : text.slice(5, 16).replace('T', ' '),
-  );
+  const text = new Date(time).toISOString();
+  return element('time', { datetime: text, title: text }, clock(time, now));
 }
+
+/** What does not refresh itself says when it was read. */
+export const asOf = (now) => element('p', { class: 'quiet as-of' }, 'As of ', at(now, now), ' UTC.');
 
 /** `in 4 min`, `12 s ago`. */
 export function distance(time, now) {
@@ -67,10 +71,9 @@ export function distance(time, now) {
 }
 
 export function refreshTimes(root, now) {
-  for (const each of root.querySelectorAll('[data-time]')) {
-    const text = said(Date.parse(each.dataset.time) - now);
-    if (each.textContent !== text) each.textContent = text;
-  }
+  for (const each of root.querySelectorAll('time[datetime]')) say(each, clock(each.dateTime, now));
+  for (const each of root.querySelectorAll('[data-time]'))
+    say(each, said(Date.parse(each.dataset.time) - now));
 }
 
 function said(milliseconds) {
@@ -97,10 +100,13 @@ export function bytes(count) {
   return count < 1024 ** 2 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / 1024 ** 2).toFixed(1)} MiB`;
 }
 
+/** To be pasted where the checkout is: it asks the service that this page is of. */
+export const commandLine = (words) => `npx activity-core ${words} --api ${location.origin}`;
+
 /** What started a run, in a few words. */
 export function triggerOf({ trigger }) {
   const { kind, event_id, scheduled_for, requested_by } = trigger;
   if (kind === 'event') return `event ${event_id ?? ''}`;
-  if (kind === 'schedule') return `due ${scheduled_for?.slice(11, 16) ?? ''}`;
+  if (kind === 'schedule') return `due ${scheduled_for?.slice(5, 16).replace('T', ' ') ?? ''}`;
   return `${kind === 'retry' ? 'retry' : 'by hand'}${requested_by ? `, ${requested_by}` : ''}`;
 }
