@@ -135,7 +135,7 @@ test('a run counts as failed by its end, whenever it began, and no more once a r
   });
 });
 
-test('runs that failed lately are listed before those that began later and are mended', async () => {
+test('a run that failed lately is listed before those that began later and ended long ago', async () => {
   const failed = await failedByHand(api);
   await api.pool.query("UPDATE activity_runs SET started_at = now() - interval '30 hours'");
   await api.pool.query(
