@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type ConsumerInfo, jetstreamManager } from '@nats-io/jetstream';
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { within } from '../telemetry/within.ts';
 
 /** `messages` are not acknowledged yet; both are null where it is not known, and `message` says why. */
 export interface ConsumerLag {
@@ -39,7 +40,7 @@ export function createConsumerLag(options: ConsumerLagOptions): {
   async function ask(): Promise<ConsumerLag> {
     if (url === '') return notKnown('NATS_URL is not set here');
     try {
-      const info = await within(boundMs, readInfo());
+      const info = await within(boundMs, `no answer within ${boundMs} ms`, readInfo);
       return { messages: info.num_pending + info.num_ack_pending, message: 'ok', is_pulled: isPulled(info) };
     } catch (error) {
       // The next reading begins with a new one, whatever was wrong with this.
@@ -97,12 +98,6 @@ export function createConsumerLag(options: ConsumerLagOptions): {
 }
 
 const notKnown = (message: string): ConsumerLag => ({ messages: null, message, is_pulled: null });
-
-function within<T>(boundMs: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${boundMs} ms`)), boundMs);
-  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
-}
 
 function isPulled({ num_waiting, delivered, ack_floor, ts }: ConsumerInfo): boolean {
   if (num_waiting > 0) return true;

@@ -89,9 +89,10 @@ async function backtest(
   resolvers: Resolvers,
 ): Promise<BacktestReport> {
   const { NothingToReplayError, runBacktest } = await import('../backtest/run-backtest.ts');
-  const since = parseMoment('--since', options.since, cli.now());
-  const until = options.until === undefined ? null : parseMoment('--until', options.until, cli.now());
-  if ((until ?? cli.now().toISOString()) <= since)
+  const now = cli.now();
+  const since = parseMoment('--since', options.since, now);
+  const until = options.until === undefined ? null : parseMoment('--until', options.until, now);
+  if ((until ?? now.toISOString()) <= since)
     throw new UsageError(`--since ${options.since} is not before ${until === null ? 'now' : '--until'}`);
   const api = await connectApi(cli, options);
   const { examples } = options;
