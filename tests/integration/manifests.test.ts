@@ -75,6 +75,7 @@ describe('the way in', () => {
     expect(services.map(({ spec }) => spec)).toEqual([
       {
         type: 'ClusterIP',
+        publishNotReadyAddresses: true,
         selector: { 'app.kubernetes.io/name': 'activity-core', 'app.kubernetes.io/component': 'api' },
         ports: [{ name: 'http', port: 8080, targetPort: 'http' }],
       },
