@@ -166,7 +166,9 @@ test('a key of before traces were left out of its hash starts its run again, and
       { 'idempotency-key': 'once' },
     );
   const first = await start(event);
-  const asThen = createHash('sha256').update(canonicalJson({ event, dry_run: false, model: false })).digest();
+  const asThen = createHash('sha256')
+    .update(canonicalJson({ event, dry_run: false, model: false }))
+    .digest();
   await api.pool.query('UPDATE activity_runs SET request_hash = $1', [asThen]);
   expect(await start(event)).toMatchObject({ status: 202, body: first.body });
   expect(await start({ ...event, subject: 'another' })).toMatchObject({

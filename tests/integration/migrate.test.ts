@@ -62,7 +62,8 @@ test('a database that a newer version migrated is refused', async () => {
 test('columns are not added behind a long reader, where everybody would queue up: it gives up, and goes through later', async () => {
   await using fresh = await createEmptyDatabase(inject('servers').database_url);
   const earlier = await mkdtemp(join(tmpdir(), 'activity-core-migrations-'));
-  for (const name of committed.filter((one) => one < '0011')) await cp(join('migrations', name), join(earlier, name));
+  for (const name of committed.filter((one) => one < '0011'))
+    await cp(join('migrations', name), join(earlier, name));
   await migrate(fresh.pool, earlier);
   await rm(earlier, { recursive: true });
   const reader = await fresh.pool.connect();

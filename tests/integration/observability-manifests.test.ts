@@ -38,7 +38,8 @@ test('the dashboard, the rules and what is scraped belong to one installation', 
 });
 
 test('a second installation gets alerts of its own by the commands that the document shows', () => {
-  const [, steps = ''] = /```sh\n(kubectl kustomize [\s\S]*?)```/.exec(readFileSync('docs/metrics.md', 'utf8')) ?? [];
+  const [, steps = ''] =
+    /```sh\n(kubectl kustomize [\s\S]*?)```/.exec(readFileSync('docs/metrics.md', 'utf8')) ?? [];
   const script = steps.replace('kubectl kustomize k8s/observability', 'cat');
   expect(script).not.toBe(steps);
   const second = readManifests(execFileSync('sh', ['-c', script], { input: text, encoding: 'utf8' }));

@@ -93,7 +93,9 @@ test('an alert reads one installation alone, the one that the pods are scraped a
 });
 
 test('the dashboard reads the installation that is chosen, and begins with the one of the alerts', () => {
-  const read = panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => readQuery(asSent(expr)).matchers));
+  const read = panels.flatMap(({ targets }) =>
+    targets.flatMap(({ expr }) => readQuery(asSent(expr)).matchers),
+  );
   expect(read.filter((matchers) => !matchers.startsWith('{job="$job"'))).toEqual([]);
   const { templating } = JSON.parse(readFileSync(`${FOLDER}/dashboard.json`, 'utf8'));
   expect(templating.list.find(({ name }: { name: string }) => name === 'job').current.value).toBe(
@@ -105,8 +107,12 @@ const exprOf = (alert: string) => rules.find((one) => one.alert === `ActivityCor
 
 test('a lag that stands still is an alarm, and so is one of which nothing is taken', () => {
   expect(exprOf('ConsumerLagGrows')).not.toContain('deriv');
-  expect(exprOf('ConsumerLagGrows')).toMatch(/ >= 0\.95 \* max\(activity_core_consumer_lag\{[^}]*\} offset 15m\)$/);
-  expect(exprOf('ConsumerIsStuck')).toMatch(/^min_over_time\(max\(activity_core_consumer_lag\b.*\[30m:1m\]\) > 0/);
+  expect(exprOf('ConsumerLagGrows')).toMatch(
+    / >= 0\.95 \* max\(activity_core_consumer_lag\{[^}]*\} offset 15m\)$/,
+  );
+  expect(exprOf('ConsumerIsStuck')).toMatch(
+    /^min_over_time\(max\(activity_core_consumer_lag\b.*\[30m:1m\]\) > 0/,
+  );
   expect(exprOf('ConsumerIsStuck')).toMatch(/ and sum\(increase\(activity_core_events_total\b.*\) == 0$/);
 });
 
@@ -133,7 +139,9 @@ test('the process shows its roles and when it gives up, and nothing where it was
   expect(told).toContain('activity_core_role{role="worker"} 1');
   expect(told).toContain('activity_core_emit_give_up_seconds 7200');
   expect(told).not.toContain('role="subscriber"');
-  expect(await createMetrics().registry.metrics()).not.toMatch(/^activity_core_(role|emit_give_up_seconds)[ {]/m);
+  expect(await createMetrics().registry.metrics()).not.toMatch(
+    /^activity_core_(role|emit_give_up_seconds)[ {]/m,
+  );
 });
 
 test('a gauge that several processes show is never added up over them', () => {
