@@ -136,7 +136,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
 
   test('a refresh that fails is told with the time of the first failure, and as what it is', async () => {
     await open();
-    await tab.shows(contains('#state', 'nothing needs attention'));
+    await tab.shows(contains('#state', 'all quiet'));
     answers.overview = refusal(500, 'internal', 'a fault of its own');
     await look();
     await tab.shows(contains('#seen', 'Refresh has failed since 12:0'));
@@ -186,7 +186,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
   test('going back to an address without a name closes what was explained', async () => {
     answers.run = wholeRun('r1');
     await open();
-    await tab.shows(contains('#state', 'nothing needs attention'));
+    await tab.shows(contains('#state', 'all quiet'));
     await tab.evaluate("document.getElementById('wanted').focus(), (location.hash = '#run=r1')");
     await tab.shows(contains('#found .as-of', 'As of 12:00:'));
     await tab.evaluate('history.back()');

@@ -90,7 +90,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await give(TOKEN);
     await tab.shows("document.getElementById('token-form').hidden");
     await tab.shows(contains('#glance', 'In the stream'));
-    expect(await textOf('#state')).toBe('✓ This process is ready · nothing needs attention');
+    expect(await textOf('#state')).toBe('✓ This process is ready · all quiet');
     const kept = `JSON.stringify([localStorage.length, sessionStorage.length, document.cookie, location.href])`;
     expect(JSON.parse(await tab.evaluate(kept))).toEqual([0, 0, '', `${service.url}/`]);
     expect(await tab.evaluate('document.documentElement.outerHTML')).not.toContain(TOKEN);

@@ -25,10 +25,10 @@ function look(change: object, readiness: object = READY) {
   return { concerns, state: stateOf({ readiness, concerns, fault: null }) };
 }
 
-test('nothing needs attention where everything is quiet', () => {
+test('nothing is a concern where everything is quiet', () => {
   expect(look({})).toEqual({
     concerns: [],
-    state: ['good', 'This process is ready · nothing needs attention'],
+    state: ['good', 'This process is ready · all quiet'],
   });
 });
 

@@ -15,7 +15,7 @@ export function stateOf({ readiness, concerns, fault }) {
   const toActOn = concerns.filter(({ kind }) => kind === 'bad').length;
   if (toActOn > 0) return ['bad', `${toActOn} to act on · this process is ready`];
   if (concerns.length > 0) return ['warn', `${concerns.length} to look at · this process is ready`];
-  return ['good', 'This process is ready · nothing needs attention'];
+  return ['good', 'This process is ready · all quiet'];
 }
 
 /** From here on it is alerted on where it rises, too. */
