@@ -28,7 +28,7 @@ export interface Glance {
   as_of: string;
   last_event_at: string | null;
   counts: OperatorCounts;
-  /** When the dispatch was made that is open for longest. */
+  /** When the dispatch was made that is open for longest, of those that are counted. */
   oldest_dispatch_at: string | null;
   /** When the spec was made that a running run has been trying to send for longest. */
   oldest_unsent_at: string | null;
