@@ -45,7 +45,9 @@ const overview = z.object({
     is_pulled: z
       .boolean()
       .nullable()
-      .describe('False: nobody waits for messages, and none was delivered or acknowledged within 30 s; null: not known'),
+      .describe(
+        'False: nobody waits for messages, and none was delivered or acknowledged within 30 s; null: not known',
+      ),
   }),
   last_event_at: timestamp.nullable().describe('When an event was accepted last'),
   oldest_dispatch_at: timestamp.nullable().describe('When what has been at work for longest was handed over'),

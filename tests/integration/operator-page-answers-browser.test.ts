@@ -18,7 +18,9 @@ const NOON = '2026-11-20T12:00:00.000Z';
 
 const chromium = findChromium();
 if (chromium === null)
-  console.error('SKIPPED: what the operator’s page makes of odd answers. No Chromium; CHROMIUM_PATH may name one');
+  console.error(
+    'SKIPPED: what the operator’s page makes of odd answers. No Chromium; CHROMIUM_PATH may name one',
+  );
 
 describe.skipIf(chromium === null)('in a browser', () => {
   let browser: Browser;
@@ -41,7 +43,8 @@ describe.skipIf(chromium === null)('in a browser', () => {
   const contains = (selector: string, text: string) =>
     `document.querySelector('${selector}')?.textContent.includes(${JSON.stringify(text)})`;
   const asked = (path: string) => tab.requests.filter(({ url }) => url === `${answers.url}${path}`).length;
-  const focused = () => tab.evaluate<string>('document.activeElement.id || document.activeElement.textContent');
+  const focused = () =>
+    tab.evaluate<string>('document.activeElement.id || document.activeElement.textContent');
 
   /** The page, which asks from now on only when it is told to. */
   async function open(path = '/'): Promise<void> {
@@ -142,7 +145,9 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await tab.shows(contains('#seen', 'Refresh has failed since 12:0'));
     expect(await textOf('#state')).toBe('✕ Not refreshed');
     await later(3_600_000);
-    await tab.evaluate('{ const { timeout } = AbortSignal; AbortSignal.timeout = () => timeout.call(AbortSignal, 200); }');
+    await tab.evaluate(
+      '{ const { timeout } = AbortSignal; AbortSignal.timeout = () => timeout.call(AbortSignal, 200); }',
+    );
     answers.overview = (reply) => {
       reply.hijack();
       reply.raw.writeHead(200, { 'content-type': 'application/json' });
@@ -173,10 +178,9 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await tab.shows(contains('#failed .line', '✓ mended by a retry'));
     await tab.shows('!window.part.isConnected');
     expect(await focused()).toBe('What it saw');
-    expect(await tab.evaluate("[...document.querySelectorAll('#failed .folded')].map(({ open }) => open)")).toEqual([
-      false,
-      true,
-    ]);
+    expect(
+      await tab.evaluate("[...document.querySelectorAll('#failed .folded')].map(({ open }) => open)"),
+    ).toEqual([false, true]);
     expect(await textOf('#failed .detail')).not.toContain('runs retry');
     answers.overview = quietOverview(NOON);
     await look();

@@ -6,7 +6,11 @@ import { quietOverview, READY } from '../setup/operator-page-answers.ts';
 type Concern = { kind: 'bad' | 'warn'; key: string; text: string };
 interface Concerns {
   concernsOf(seen: { readiness: object; overview: object | null; now: number }): Concern[];
-  stateOf(seen: { readiness: object; concerns: Concern[]; fault: object | null }): [kind: string, text: string];
+  stateOf(seen: {
+    readiness: object;
+    concerns: Concern[];
+    fault: object | null;
+  }): [kind: string, text: string];
   isUnused(check: { ok: boolean; message: string }): boolean;
 }
 // A module of the page: it has no types of its own.
@@ -33,13 +37,28 @@ test('nothing is a concern where everything is quiet', () => {
 });
 
 test.each<[string, 'bad' | 'warn', object, RegExp]>([
-  ['messages that nobody pulls', 'bad', lag({ messages: 1, is_pulled: false }), /^1 message waits .* nobody pulls/],
+  [
+    'messages that nobody pulls',
+    'bad',
+    lag({ messages: 1, is_pulled: false }),
+    /^1 message waits .* nobody pulls/,
+  ],
   ['many messages', 'warn', lag({ messages: 1_001 }), /^1001 messages wait/],
-  ['a lag that is not known', 'warn', lag({ messages: null, is_pulled: null, message: 'NATS: gone' }), /NATS: gone/],
+  [
+    'a lag that is not known',
+    'warn',
+    lag({ messages: null, is_pulled: null, message: 'NATS: gone' }),
+    /NATS: gone/,
+  ],
   ['work of six minutes', 'warn', { oldest_dispatch_at: ago(6) }, /handed over 6 min ago/],
   ['work of two hours', 'bad', { oldest_dispatch_at: ago(125) }, /handed over 2 h ago/],
   ['a spec unsent for two hours', 'bad', { oldest_unsent_at: ago(125) }, /waited for 2 h/],
-  ['specs that nobody sends', 'bad', counts({ outbox_stopped: 1_000 }), /^1000\+ task specs of runs that are over/],
+  [
+    'specs that nobody sends',
+    'bad',
+    counts({ outbox_stopped: 1_000 }),
+    /^1000\+ task specs of runs that are over/,
+  ],
   ['failed runs', 'bad', counts({ failed_runs_24h: 2 }), /^2 runs failed/],
   ['ticks that did not run', 'warn', counts({ ticks_not_run_24h: 40 }), /^40 scheduled runs did not/],
   ['refused messages', 'warn', counts({ quarantine_open: 1 }), /^1 message refused/],

@@ -25,7 +25,11 @@ export function lagOf({ messages, message, is_pulled }) {
   if (messages === null) return { kind: 'warn', short: message, text: `the lag is not known: ${message}` };
   const waiting = `${messages} ${messages === 1 ? 'message waits' : 'messages wait'} in the stream`;
   if (messages > 0 && is_pulled === false)
-    return { kind: 'bad', short: 'nobody pulls', text: `${waiting} and nobody pulls: does a subscriber run?` };
+    return {
+      kind: 'bad',
+      short: 'nobody pulls',
+      text: `${waiting} and nobody pulls: does a subscriber run?`,
+    };
   if (messages > LARGE_LAG) return { kind: 'warn', short: 'not acknowledged', text: waiting };
   return { kind: 'quiet', short: 'not acknowledged', text: null };
 }
@@ -93,7 +97,8 @@ function recordConcerns(overview, now) {
     add('bad', 'failed', `${many(counts.failed_runs_24h, 'run')} failed within 24 hours`, {
       href: '#failed',
     });
-  if (outbox.stopped) add('bad', 'stopped', outbox.stopped, { href: '#pending', command: 'tasks resume --all' });
+  if (outbox.stopped)
+    add('bad', 'stopped', outbox.stopped, { href: '#pending', command: 'tasks resume --all' });
   if (outbox.late) add('bad', 'late', outbox.late, { href: '#pending' });
   if (counts.quarantine_open > 0)
     add('warn', 'refused', `${many(counts.quarantine_open, 'message')} refused and open`, {

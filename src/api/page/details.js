@@ -211,10 +211,7 @@ export function refusedDetail(message) {
       text.length > LONGEST_MESSAGE ? `${text.slice(0, LONGEST_MESSAGE)}\n… cut here` : text,
     ),
     state === 'open'
-      ? command(
-          'After the registry or the publisher is mended',
-          `quarantine redrive ${id} --dry-run`,
-        )
+      ? command('After the registry or the publisher is mended', `quarantine redrive ${id} --dry-run`)
       : null,
   ];
 }
@@ -240,9 +237,7 @@ export const pendingDetail = ({ run_id, run_status, rule_id, attempts, last_erro
     ['key', code(idempotency_key.slice(0, 12))],
   ]),
   last_error ? json(last_error) : null,
-  run_status === 'running'
-    ? null
-    : command('It is sent only when asked for', `tasks resume --run ${run_id}`),
+  run_status === 'running' ? null : command('It is sent only when asked for', `tasks resume --run ${run_id}`),
 ];
 
 export const tickLine =

@@ -105,7 +105,13 @@ function nothingToDo() {
   const [next] = byNextRun(seen.overview.definitions);
   if (!next?.next_run) return 'Nothing.';
   const time = at(next.next_run, now());
-  return [`Nothing. Next due is ${next.definition_id} at `, time, ' UTC, ', distance(next.next_run, now()), '.'];
+  return [
+    `Nothing. Next due is ${next.definition_id} at `,
+    time,
+    ' UTC, ',
+    distance(next.next_run, now()),
+    '.',
+  ];
 }
 
 function show() {

@@ -84,7 +84,8 @@ function tellStale(row) {
   row.node.classList.toggle('stale', row.isStale);
   const told = row.line.querySelector('.gone');
   if (!row.isStale) told?.remove();
-  else if (!told) row.line.append(element('span', { class: 'badge gone', 'data-kind': 'quiet' }, '· no longer listed'));
+  else if (!told)
+    row.line.append(element('span', { class: 'badge gone', 'data-kind': 'quiet' }, '· no longer listed'));
 }
 
 /** What is unfolded and what has the focus, to be so again in what takes its place. */
@@ -92,8 +93,7 @@ function remember(body) {
   const unfolded = namedParts(body, 'details')
     .filter(([part]) => part.open)
     .map(([, name]) => name);
-  const [, focused] =
-    namedParts(body, FOCUSABLE).find(([part]) => part === document.activeElement) ?? [];
+  const [, focused] = namedParts(body, FOCUSABLE).find(([part]) => part === document.activeElement) ?? [];
   return () => {
     for (const [part, name] of namedParts(body, 'details')) part.open = unfolded.includes(name);
     namedParts(body, FOCUSABLE)

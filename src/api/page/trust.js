@@ -28,7 +28,10 @@ export function createTrust({ ask, rows, definitions, now }) {
         known.set(definition_id, await ask(`/api/v1/trust/${definition_id}`));
       } catch (error) {
         if (error.code === 'unauthorized') return false;
-        known.set(definition_id, { ...(known.get(definition_id) ?? neverRead(definition_id)), ...failed(error) });
+        known.set(definition_id, {
+          ...(known.get(definition_id) ?? neverRead(definition_id)),
+          ...failed(error),
+        });
       }
       show();
     }
@@ -36,7 +39,9 @@ export function createTrust({ ask, rows, definitions, now }) {
     return true;
   }
 
-  const failed = ({ message }) => ({ unread: `it could not be read at ${clock(now(), now())} UTC: ${message}` });
+  const failed = ({ message }) => ({
+    unread: `it could not be read at ${clock(now(), now())} UTC: ${message}`,
+  });
 
   function show() {
     rows.show(byNextRun(definitions()).flatMap(({ definition_id }) => known.get(definition_id) ?? []));
@@ -46,4 +51,10 @@ export function createTrust({ ask, rows, definitions, now }) {
   return { refresh };
 }
 
-const neverRead = (definition_id) => ({ definition_id, trusted: null, reason: '', ticks: [], feedback: null });
+const neverRead = (definition_id) => ({
+  definition_id,
+  trusted: null,
+  reason: '',
+  ticks: [],
+  feedback: null,
+});
