@@ -170,10 +170,11 @@ async function refresh() {
     behindMs = seen.at - Date.now();
   }
   seen.fault = failure && faultOf(failure);
-  if (failure?.code === 'unauthorized') askForToken(failure, sent);
-  else if (whole.status === 'fulfilled') tokenForm.hide();
   show();
   tellAge();
+  // After what was hidden is shown: the focus goes there from the form.
+  if (failure?.code === 'unauthorized') askForToken(failure, sent);
+  else if (whole.status === 'fulfilled') tokenForm.hide();
   followOnce();
 }
 

@@ -68,7 +68,7 @@ export const trustLine = ({ definition_id, trusted, clean_streak, required, tick
     ? badge('not known', 'quiet')
     : badge(trusted ? 'trusted' : 'not trusted', trusted ? 'good' : 'quiet'),
   element('strong', {}, definition_id),
-  element('span', { class: 'rest' }, trusted === null ? '' : `${clean_streak} of ${required} clean`),
+  element('span', { class: 'rest' }, trusted === null ? '' : streakOf(clean_streak, required)),
   element(
     'span',
     { class: 'streak' },
@@ -79,6 +79,9 @@ export const trustLine = ({ definition_id, trusted, clean_streak, required, tick
   ),
   unread ? element('span', { class: 'why' }, unread) : null,
 ];
+
+const streakOf = (clean, required) =>
+  clean > required ? `${clean} clean in a row` : `${clean} of ${required} clean`;
 
 const EVIDENCE = {
   temporal_history: 'Temporal',
