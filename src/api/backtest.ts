@@ -61,7 +61,9 @@ const runs = z
       tasks: z.array(
         task
           .pick({ idempotency_key: true, rule_id: true, spec: true })
-          .extend({ moved: z.boolean().describe('A run that it retried made it: what was sent kept its text') }),
+          .extend({
+            moved: z.boolean().describe('A run that it retried made it: what was sent kept its text'),
+          }),
       ),
     }),
   )

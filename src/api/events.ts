@@ -125,7 +125,8 @@ export function eventRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod {
         const { event: wanted } = request.params;
         const [found, ...others] = await findEvents(pool, wanted);
         if (!found) {
-          const where = 'an event that was refused is in quarantine (`quarantine list`, GET /api/v1/quarantine)';
+          const where =
+            'an event that was refused is in quarantine (`quarantine list`, GET /api/v1/quarantine)';
           throw new Problem('not_found', `no accepted event has the event_uid or id ${wanted}; ${where}`);
         }
         if (others.length > 0) {

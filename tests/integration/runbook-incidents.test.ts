@@ -123,7 +123,10 @@ test('a quarantined event is looked at, its cause is mended, and it is run again
 test('a failed run is looked at, its definition is mended, and it is retried', async () => {
   const { path, follow, write, apply } = operator;
   await path.publish(metricsEvent('careless-1'));
-  await until('its run fails', async () => (await runsThat("status = 'failed' AND definition_id = 'careless'")) === 1);
+  await until(
+    'its run fails',
+    async () => (await runsThat("status = 'failed' AND definition_id = 'careless'")) === 1,
+  );
   expect(await follow('Runs fail')).toContain('rule_error');
   await write(
     'careless.yaml',
