@@ -59,11 +59,9 @@ const runs = z
       context: jsonObject.nullable().describe('Null also where it was not asked for'),
       instructions: z.array(instructionRecord).describe('Empty also where they were not asked for'),
       tasks: z.array(
-        task
-          .pick({ idempotency_key: true, rule_id: true, spec: true })
-          .extend({
-            moved: z.boolean().describe('A run that it retried made it: what was sent kept its text'),
-          }),
+        task.pick({ idempotency_key: true, rule_id: true, spec: true }).extend({
+          moved: z.boolean().describe('A run that it retried made it: what was sent kept its text'),
+        }),
       ),
     }),
   )

@@ -37,7 +37,10 @@ export async function* readInputs(api: InputsApi, wanted: InputsWanted): AsyncGe
 }
 
 /** A page that the service cannot read in its time is asked for with half as many inputs, and so are all after it. */
-function createPages(api: InputsApi, wanted: InputsWanted): (cursor: string | undefined) => Promise<InputPage> {
+function createPages(
+  api: InputsApi,
+  wanted: InputsWanted,
+): (cursor: string | undefined) => Promise<InputPage> {
   let limit = wanted.context ? PAGE_WITH_CONTEXTS : PAGE;
   return async function read(cursor) {
     try {

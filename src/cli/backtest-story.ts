@@ -96,7 +96,8 @@ function readText({ events, ticks }: BacktestReport): string {
 }
 
 function verdictOf(terminal: Terminal, report: BacktestReport): string {
-  const { specs, outcomes_changed, new_failures, not_reproducible, compared, is_changed, hourly_limit } = report;
+  const { specs, outcomes_changed, new_failures, not_reproducible, compared, is_changed, hourly_limit } =
+    report;
   const told = [
     ...(new_failures > 0 ? [terminal.style('red', `${number(new_failures)} would FAIL that did not`)] : []),
     ...(specs.gone > 0 ? [terminal.style('red', `${counted(specs.gone, 'spec')} gone`)] : []),

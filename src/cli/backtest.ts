@@ -67,7 +67,8 @@ async function load(
   const [loaded, ...others] = result.definitions;
   if (loaded && others.length === 0) {
     const folder = await eventTypesOf(loaded, definitionsDir);
-    const beside = folder === null ? [] : (await loadPaths([folder], { resolvers, definitionsDir })).eventTypes;
+    const beside =
+      folder === null ? [] : (await loadPaths([folder], { resolvers, definitionsDir })).eventTypes;
     const wanted = loaded.definition.trigger.event?.type;
     return { loaded, eventType: beside.find(({ type }) => type === wanted) ?? null };
   }

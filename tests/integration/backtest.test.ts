@@ -121,7 +121,9 @@ describe('an unchanged file', () => {
 
   test('makes none of what a retry left behind, nor of what it kept as it had been sent', async () => {
     const titled = (title: string, id = 'low-success-rate') => ({ id, condition: 'true', task: { title } });
-    await api.declare([reviewDefinition({ rules: [titled('Sent first'), titled('Left behind', 'dropped')] })]);
+    await api.declare([
+      reviewDefinition({ rules: [titled('Sent first'), titled('Left behind', 'dropped')] }),
+    ]);
     await handle(metricsEvent('e-1'));
     await api.pool.query("UPDATE task_spawn_log SET status = 'created'");
     const { rows } = await api.pool.query(
@@ -141,8 +143,13 @@ describe('an unchanged file', () => {
 
   test('names the schema of its event type where that is another one beside it', async () => {
     const { attributes_schema, ...type } = METRICS_TYPE;
-    await api.declare([reviewDefinition()], [{ ...type, attributes_schema: { ...attributes_schema, title: 'x' } }]);
-    expect((await reportOf(reviewDefinition())).not_compared_fields).toEqual(['event_type.attributes_schema']);
+    await api.declare(
+      [reviewDefinition()],
+      [{ ...type, attributes_schema: { ...attributes_schema, title: 'x' } }],
+    );
+    expect((await reportOf(reviewDefinition())).not_compared_fields).toEqual([
+      'event_type.attributes_schema',
+    ]);
     await api.declare([reviewDefinition()]);
     expect((await reportOf(reviewDefinition())).not_compared_fields).toEqual([]);
   });

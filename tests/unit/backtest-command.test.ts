@@ -1,7 +1,7 @@
 /** How the command ends. */
 import { expect, test } from 'vitest';
 import { tellFailure } from '../../src/cli/failure.ts';
-import { capturedTerminal, captureCli } from '../setup/captured-cli.ts';
+import { captureCli, capturedTerminal } from '../setup/captured-cli.ts';
 import { eventOf, ID, NOW, review } from './backtest-record.ts';
 import { definitionFolder } from './definition-folder.ts';
 import { startHttpServer } from './http-server.ts';
@@ -17,7 +17,7 @@ async function run(events: object[], ...options: string[]) {
   });
   await using folder = await definitionFolder({ [`${ID}.yaml`]: JSON.stringify(review()) });
   const argv = ['backtest', folder.in(`${ID}.yaml`), '--since', '2026-11-20T00:00:00Z', ...options];
-  return captureCli(argv, { apiAddress: api.url, now: new Date(NOW) });
+  return await captureCli(argv, { apiAddress: api.url, now: new Date(NOW) });
 }
 
 test('with --fail-on-change, what was all passed over ends with 1 and is not called the same', async () => {

@@ -1,6 +1,5 @@
 /** A record to backtest against, held in memory, and definitions as their files would be. */
 import { type BacktestInput, type RecordApi, runBacktest } from '../../src/backtest/run-backtest.ts';
-import { ApiProblemError } from '../../src/clients/activity-core-api-errors.ts';
 import type {
   OnRecord,
   RecordedEvent,
@@ -8,6 +7,7 @@ import type {
   RecordedTask,
   RecordedTick,
 } from '../../src/clients/activity-core-api-backtest.ts';
+import { ApiProblemError } from '../../src/clients/activity-core-api-errors.ts';
 import type { RunError, RunErrorCode, TaskSpec } from '../../src/core/decision.ts';
 import type { Envelope } from '../../src/core/envelope.ts';
 import { idempotencyKey } from '../../src/core/ids.ts';

@@ -17,7 +17,8 @@ import {
 } from './backtest-record.ts';
 
 const FAILING = '[true][int(context.metrics.summary.success_rate * 10.0)]';
-const filtering = (filter: string) => review({ trigger: { event: { type: 'kaizen.metrics.recorded', filter } } });
+const filtering = (filter: string) =>
+  review({ trigger: { event: { type: 'kaizen.metrics.recorded', filter } } });
 
 /** One event that ended in these runs of the applied definition. */
 async function over(
@@ -27,7 +28,13 @@ async function over(
   record: Partial<OnThisRecord> = {},
 ) {
   const { definition_hash } = applied;
-  const events = [eventOf('fired', runs.map((run) => runOf({ definition_hash, ...run })), definition_hash)];
+  const events = [
+    eventOf(
+      'fired',
+      runs.map((run) => runOf({ definition_hash, ...run })),
+      definition_hash,
+    ),
+  ];
   return backtest(await load(file), recordApi({ applied, events, ...record }));
 }
 
@@ -57,13 +64,16 @@ describe('a model that did not answer', () => {
   test.each([
     ['filtered', ranking(filtering('false'))],
     ['rule_error', ranking({ rules: [rule('low', FAILING)] })],
-  ])('hides no file that ends %s before the model is asked, and that is no new failure', async (outcome, file) => {
-    const report = await over(await load(ranking()), file, [unanswered]);
-    expect(report).toMatchObject({ compared: 1, outcomes_changed: 1, new_failures: 0, is_changed: true });
-    expect(report.differences).toMatchObject([
-      { kind: 'outcome', recorded_outcome: 'instruction_failed', outcome },
-    ]);
-  });
+  ])(
+    'hides no file that ends %s before the model is asked, and that is no new failure',
+    async (outcome, file) => {
+      const report = await over(await load(ranking()), file, [unanswered]);
+      expect(report).toMatchObject({ compared: 1, outcomes_changed: 1, new_failures: 0, is_changed: true });
+      expect(report.differences).toMatchObject([
+        { kind: 'outcome', recorded_outcome: 'instruction_failed', outcome },
+      ]);
+    },
+  );
 });
 
 describe('an event that was held or discarded', () => {
@@ -150,13 +160,18 @@ describe('what no spec shows', () => {
 
   test('is named of schedules and limits too, and an hourly limit where it is wider', async () => {
     const scheduled = (change: object, limits: object = {}) =>
-      review({ trigger: { schedule: { cron: '0 * * * *', ...change } }, context_sources: [], rules: [], limits });
+      review({
+        trigger: { schedule: { cron: '0 * * * *', ...change } },
+        context_sources: [],
+        rules: [],
+        limits,
+      });
     const applied = await load(scheduled({}, { max_tasks_per_hour: 5 }));
     const fieldsOf = async (file: object) =>
       (await backtest(await load(file), recordApi({ applied }))).not_compared_fields;
-    expect(await fieldsOf(scheduled({ overlap: 'allow_all', catchup_window: '2h' }, { max_tasks_per_hour: 4 }))).toEqual(
-      ['trigger.schedule.catchup_window', 'trigger.schedule.overlap'],
-    );
+    expect(
+      await fieldsOf(scheduled({ overlap: 'allow_all', catchup_window: '2h' }, { max_tasks_per_hour: 4 })),
+    ).toEqual(['trigger.schedule.catchup_window', 'trigger.schedule.overlap']);
     expect(await fieldsOf(scheduled({}, { max_tasks_per_run: 7, max_model_calls_per_run: 2 }))).toEqual([
       ...['limits.max_model_calls_per_run', 'limits.max_tasks_per_hour'],
     ]);
@@ -164,7 +179,12 @@ describe('what no spec shows', () => {
 
   test('is named where it is enabled, and where its event type has another schema beside it', async () => {
     const applied = await load(review({ enabled: false }));
-    const type = { type: 'kaizen.metrics.recorded', title: 't', owner: 'o', attributes_schema: { type: 'object' } };
+    const type = {
+      type: 'kaizen.metrics.recorded',
+      title: 't',
+      owner: 'o',
+      attributes_schema: { type: 'object' },
+    };
     const api = recordApi({ applied, eventType: { ...type, attributes_schema: { type: 'array' } } });
     const report = await backtest(await load(review()), api, { eventType: type });
     expect(report.not_compared_fields).toEqual(['enabled', 'event_type.attributes_schema']);

@@ -215,12 +215,18 @@ describe('the story', () => {
   });
 
   test('names what the file changes and nothing was compared of, beside the verdict', () => {
-    const calm = { differences: [], is_changed: false, new_failures: 0, outcomes_changed: 0, hourly_limit: null };
+    const calm = {
+      differences: [],
+      is_changed: false,
+      new_failures: 0,
+      outcomes_changed: 0,
+      hourly_limit: null,
+    };
     const specs = { ...report.specs, gone: 0, kept: 2 };
     const told = story({ ...calm, specs, not_compared_fields: ['emit', 'reports'] });
     expect(told).toContain('the same.\nAlso changed, and not compared: emit, reports.');
     expect(told).toContain('2 that a retry kept as they had been sent');
-    expect(story({ ...calm, is_changed: true, hourly_limit: report.hourly_limit })).toContain(
+    expect(story({ ...calm, specs, is_changed: true, hourly_limit: report.hourly_limit })).toContain(
       'It would not have been the same: a pause by the hourly limit.',
     );
   });
