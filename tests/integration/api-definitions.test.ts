@@ -91,7 +91,7 @@ test('definitions come in pages, ordered by id, each exactly once', async () => 
 test('a definition that is not declared is 404', async () => {
   expect(await api.get('/api/v1/definitions/nobody')).toMatchObject({
     status: 404,
-    body: { code: 'not_found', detail: 'no definition has the id nobody' },
+    body: { code: 'not_found', detail: 'no definition has the id nobody; a file counts once it is applied' },
   });
 });
 
