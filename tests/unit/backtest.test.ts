@@ -118,9 +118,9 @@ describe('specs', () => {
   });
 
   test.each(['{', '{"a":', '{"a":[', '{"', '[{"a":1},', '{"a":"\\', '{"a":{"b":1},'])(
-    'of a megabyte of %j are compared in one pass',
+    'of 250,000 characters of %j are compared in one pass',
     (part) => {
-      const text = part.repeat(1_000_000 / part.length);
+      const text = part.repeat(250_000 / part.length);
       expect(isSameText(`${text}1`, `${text}2`)).toBe(false);
     },
   );
