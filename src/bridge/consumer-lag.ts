@@ -46,7 +46,8 @@ export function createConsumerLag(options: ConsumerLagOptions): {
       // The next reading begins with a new one, whatever was wrong with this.
       const erred = connection;
       connection = null;
-      void erred?.close();
+      // That it cannot even be closed is no other fault than the one that is told.
+      erred?.close().catch(() => undefined);
       return notKnown(`NATS: ${(error as Error).message || String(error)}`);
     }
   }
