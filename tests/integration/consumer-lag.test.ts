@@ -24,9 +24,10 @@ test('it counts what is not acknowledged, says why it cannot, and knows again af
   await ensureConsumer(manager, stream, consumer, logger);
   expect(await lag.read()).toMatchObject({ messages: 0, message: 'ok' });
   for (const id of ['one', 'two', 'three']) await path.publish(metricsEvent(id));
-  expect(await lag.read()).toEqual({ messages: 3, message: 'ok', is_pulled: false });
+  // A consumer's count follows its stream a moment later, so it is asked until it has.
+  await expect.poll(() => lag.read()).toEqual({ messages: 3, message: 'ok', is_pulled: false });
   await (await jetstream(path.nats).consumers.get(stream, consumer)).next();
-  expect(await lag.read()).toEqual({ messages: 3, message: 'ok', is_pulled: true });
+  await expect.poll(() => lag.read()).toEqual({ messages: 3, message: 'ok', is_pulled: true });
   await path.own.stop('nats');
   await until('it is away', async () => (await lag.read()).messages === null);
   await path.own.restart('nats');
