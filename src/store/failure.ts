@@ -5,6 +5,8 @@
 
 /** Statements that this version can never run: a fault of ours, not of the moment. */
 const OURS = new Set(['42601', '42703', '42804', '42883', '42P02', '42P18']);
+/** Of Node's own `ERR_…`, those of a connection; the others, as ERR_INVALID_ARG_TYPE, are faults of the code. */
+const OF_SYSTEM = /^(?!ERR_)E[A-Z0-9_]+$|^ERR_(SOCKET|STREAM|TLS|SSL)_/;
 const MESSAGES = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
@@ -23,7 +25,7 @@ export function isTransient(error: unknown): boolean {
   const state = sqlStateOf(error);
   if (state) return !isPoisonousRow(error) && !OURS.has(state);
   // The system's errors have codes like ECONNREFUSED; the driver's own have nothing but their text.
-  const isOfSystem = 'code' in error && typeof error.code === 'string' && /^E[A-Z_]+$/.test(error.code);
+  const isOfSystem = 'code' in error && typeof error.code === 'string' && OF_SYSTEM.test(error.code);
   return isOfSystem || MESSAGES.some((message) => error.message.includes(message));
 }
 

@@ -16,7 +16,9 @@ test('whatever may be different a moment later delays, and fails nothing for goo
 });
 
 test('an error of the system or of the driver is transient', () => {
-  expect(isTransient(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }))).toBe(true);
+  for (const code of ['ECONNREFUSED', 'EAI_AGAIN', 'ERR_SOCKET_CLOSED', 'ERR_STREAM_DESTROYED']) {
+    expect(isTransient(Object.assign(new Error('x'), { code })), code).toBe(true);
+  }
   expect(isTransient(new AggregateError([], 'connect'))).toBe(false);
   expect(isTransient(new Error('Connection terminated unexpectedly'))).toBe(true);
   expect(isTransient(new Error('Query read timeout'))).toBe(true);
@@ -27,7 +29,9 @@ test('data, constraints and limits are a row’s fault; a statement that cannot 
     expect(isPoisonousRow(sqlError(code)), code).toBe(true);
     expect(isTransient(sqlError(code)), code).toBe(false);
   }
-  for (const error of [sqlError('42601'), sqlError('42703'), new TypeError('x is not a function'), 'text']) {
+  const misused = Object.assign(new TypeError('x'), { code: 'ERR_INVALID_ARG_TYPE' });
+  const ofTheCode = [new TypeError('x is not a function'), misused, 'text'];
+  for (const error of [sqlError('42601'), sqlError('42703'), ...ofTheCode]) {
     expect(isTransient(error)).toBe(false);
     expect(isPoisonousRow(error)).toBe(false);
   }
