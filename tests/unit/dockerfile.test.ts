@@ -26,7 +26,7 @@ test('it runs as a user by number who is not root, and is nobody else before its
 
 test('it starts main.ts by its first line, with the flags that stand there', () => {
   expect(of('ENTRYPOINT')).toEqual(['["/app/src/main.ts"]']);
-  expect(readFileSync('src/main.ts', 'utf8')).toMatch(/^#!\/usr\/bin\/env -S node --/);
+  expect(readFileSync('src/main.ts', 'utf8')).toMatch(/^#!\/usr\/bin\/env -S MALLOC_ARENA_MAX=\d+ node --/);
 });
 
 test('every install leaves development dependencies out, and keeps to the lockfile', () => {
