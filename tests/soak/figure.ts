@@ -56,6 +56,16 @@ const PANELS: Panel[] = [
     ],
   },
   { title: 'Largest history closed', unit: 'KiB', lines: [{ key: 'history_kib', label: 'in each window' }] },
+  {
+    title: 'The machine itself',
+    unit: 'ms for the same work',
+    lines: [{ key: 'fixed_work_ms', label: 'less is faster' }],
+  },
+  {
+    title: 'The machine itself',
+    unit: '% of its time taken by its host',
+    lines: [{ key: 'stolen_percent', label: 'stolen' }],
+  },
 ];
 
 const COLORS = ['#0072b2', '#d55e00', '#009e73'];

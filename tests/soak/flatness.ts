@@ -1,5 +1,5 @@
 /** Does a series grow? Decided by medians and by a robust slope, so that neither noise nor one spike decides. */
-import { median } from '../setup/statistics.ts';
+import { median, quantile } from '../setup/statistics.ts';
 
 export interface Point {
   at_s: number;
@@ -10,10 +10,12 @@ export interface Point {
 export interface Bounds {
   percent: number;
   floor: number;
+  /** A queue comes and goes; it grows where it does not empty any more: its lows decide. */
+  lows?: boolean;
 }
 
 export interface Flatness {
-  /** Medians of the second fifth and of the last. */
+  /** Medians of the second fifth and of the last, or the lows. */
   first: number;
   last: number;
   /** Of all samples, the warm-up's too. */
@@ -27,6 +29,8 @@ export const WARM_UP = 1 / 5;
 /** More would make more pairs and tell no more. */
 const MOST_POINTS = 400;
 const HOUR_S = 3_600;
+/** Below it lies this part of the samples. */
+const LOW = 0.1;
 
 /** Null where a fifth that counts has no sample. `lasts_s`: of the whole soak. */
 export function judgeFlatness(points: Point[], lasts_s: number, bounds: Bounds): Flatness | null {
@@ -34,9 +38,10 @@ export function judgeFlatness(points: Point[], lasts_s: number, bounds: Bounds):
   const second = warm.filter(({ at_s }) => at_s < lasts_s * 2 * WARM_UP);
   const final = warm.filter(({ at_s }) => at_s >= lasts_s * (1 - WARM_UP));
   if (second.length === 0 || final.length === 0) return null;
-  const [first, last] = [medianOf(second), medianOf(final)];
+  const typical = bounds.lows ? lowOf : medianOf;
+  const [first, last] = [typical(second), typical(final)];
   const slope = theilSen(warm);
-  const growth = Math.max(last - first, slope * lasts_s);
+  const growth = bounds.lows ? last - first : Math.max(last - first, slope * lasts_s);
   return {
     first,
     last,
@@ -52,6 +57,12 @@ const isSmall = (growth: number, first: number, { percent, floor }: Bounds): boo
 const mostOf = (points: Point[]): number => Math.max(...points.map(({ value }) => value));
 
 const medianOf = (points: Point[]): number => median(points.map(({ value }) => value));
+
+const lowOf = (points: Point[]): number =>
+  quantile(
+    points.map(({ value }) => value),
+    LOW,
+  );
 
 /** The median of the slopes of all pairs, a second. */
 export function theilSen(points: Point[]): number {

@@ -15,7 +15,7 @@ export interface Latencies {
 }
 
 const PROBE_EVERY_MS = 100;
-const LOOK_EVERY_MS = 10;
+const LOOK_EVERY_MS = 25;
 const MOST_FOLLOWED = 100;
 
 export function createLatencies(pool: Pool): Latencies {

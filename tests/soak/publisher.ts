@@ -36,7 +36,8 @@ export interface PublisherOptions {
 }
 
 const LOOK_EVERY_MS = 10;
-const CATCH_UP_S = 1;
+/** The load does not wait for those whom it loads: what a slow minute delays is sent all the same. */
+const CATCH_UP_S = 60;
 const IN_FLIGHT = 1_000;
 const ANSWER_WITHIN_MS = 10_000;
 const AGAIN_MS = 100;
@@ -65,7 +66,7 @@ export async function publishEvenly(nats: NatsConnection, options: PublisherOpti
 
   while (!signal.aborted && !fault) {
     const now = performance.now();
-    for (let due = pacers.metrics.take(now); due > 0; due -= 1) {
+    for (let due = pacers.metrics.take(now, IN_FLIGHT); due > 0; due -= 1) {
       const n = published.metrics;
       published.metrics += 1;
       onMetrics(n);
@@ -74,7 +75,7 @@ export async function publishEvenly(nats: NatsConnection, options: PublisherOpti
       if (again !== null) send(METRICS_SUBJECT, metricsBody(again), `${metricsId(again)} again`);
       if (isMalformedBeside(n)) send(METRICS_SUBJECT, malformedBody(n), `malformed ${n}`);
     }
-    for (let due = pacers.wanted.take(now); due > 0; due -= 1) {
+    for (let due = pacers.wanted.take(now, IN_FLIGHT); due > 0; due -= 1) {
       const n = published.wanted;
       published.wanted += 1;
       send(WANTED_SUBJECT, wantedBody(n), wantedId(n));

@@ -22,6 +22,10 @@ export interface Sample {
   latency_p50_ms: number | null;
   latency_p95_ms: number | null;
   database_mib: number | null;
+  /** The same work each time: how fast the machine is. */
+  fixed_work_ms: number;
+  /** Of the processors' time since the sample before. */
+  stolen_percent: number | null;
 }
 
 export type Measured = Exclude<keyof Sample, 'at_s'>;
@@ -37,11 +41,12 @@ export interface SeriesKind {
 const PERCENT = 5;
 
 const within = (floor: number): Bounds => ({ percent: PERCENT, floor });
+const lowsWithin = (floor: number): Bounds => ({ ...within(floor), lows: true });
 
 export const SERIES: SeriesKind[] = [
   { key: 'events_per_second', what: 'events recorded', unit: '/s', bounds: null },
-  { key: 'lag', what: 'messages not acknowledged', unit: '', bounds: within(500) },
-  { key: 'ack_pending', what: 'of them delivered', unit: '', bounds: within(500) },
+  { key: 'lag', what: 'messages not acknowledged, lows', unit: '', bounds: lowsWithin(500) },
+  { key: 'ack_pending', what: 'of them delivered, lows', unit: '', bounds: lowsWithin(500) },
   { key: 'open_dispatches', what: 'open dispatches', unit: '', bounds: within(10) },
   { key: 'oldest_dispatch_s', what: 'the oldest of them', unit: 's', bounds: within(5) },
   { key: 'rss_mib', what: 'resident memory', unit: 'MiB', bounds: within(16) },
@@ -55,4 +60,6 @@ export const SERIES: SeriesKind[] = [
   { key: 'latency_p50_ms', what: 'publish to commit, p50', unit: 'ms', bounds: null },
   { key: 'latency_p95_ms', what: 'publish to commit, p95', unit: 'ms', bounds: null },
   { key: 'database_mib', what: 'database', unit: 'MiB', bounds: null },
+  { key: 'fixed_work_ms', what: 'the machine: the same work', unit: 'ms', bounds: null },
+  { key: 'stolen_percent', what: 'the machine: time stolen', unit: '%', bounds: null },
 ];

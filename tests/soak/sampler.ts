@@ -5,6 +5,7 @@ import { NATS_ANSWER_MS } from '../setup/event-path.ts';
 import { readMemory } from '../setup/memory.ts';
 import { abortablePause } from './abortable-pause.ts';
 import type { Latencies } from './latency.ts';
+import { readProcessorTime, stolenPercent, timeFixedWork } from './machine.ts';
 import type { Sample } from './sample.ts';
 import type { SoakSubject } from './subject.ts';
 
@@ -24,12 +25,18 @@ const CLOSED_LOOKED_AT = 50;
 export async function sampleEvery(subject: Subject, options: SamplerOptions): Promise<void> {
   const { everyMs, signal, onSample, latencies } = options;
   const start = performance.now();
-  let before = { at: start, date: new Date(), ...(await readMetrics(subject)) };
+  let before = {
+    at: start,
+    date: new Date(),
+    processors: readProcessorTime(),
+    ...(await readMetrics(subject)),
+  };
   for (let n = 1; ; n += 1) {
     await abortablePause(start + n * everyMs - performance.now(), signal);
     if (signal.aborted) return;
     const [at, date] = [performance.now(), new Date()];
     const metrics = await readMetrics(subject);
+    const processors = readProcessorTime();
     const latency = latencies.take();
     onSample({
       at_s: (at - start) / 1_000,
@@ -42,8 +49,10 @@ export async function sampleEvery(subject: Subject, options: SamplerOptions): Pr
       ...(await readHistories(subject, before.date)),
       latency_p50_ms: latency?.p50 ?? null,
       latency_p95_ms: latency?.p95 ?? null,
+      fixed_work_ms: timeFixedWork(),
+      stolen_percent: stolenPercent(before.processors, processors),
     });
-    before = { at, date, ...metrics };
+    before = { at, date, processors, ...metrics };
   }
 }
 

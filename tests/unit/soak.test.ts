@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { axisTo, markText } from '../soak/axis.ts';
 import { drawFigure } from '../soak/figure.ts';
 import { judgeFlatness, type Point, theilSen } from '../soak/flatness.ts';
+import { stolenPercent, timeFixedWork } from '../soak/machine.ts';
 import { isMalformedBeside, repeatedBeside } from '../soak/messages.ts';
 import { parseOptions, UsageError } from '../soak/options.ts';
 import { createPacer } from '../soak/pacing.ts';
@@ -60,6 +61,18 @@ describe('a series', () => {
 
   test('of which nothing was seen in a part that counts is not judged', () => {
     expect(judgeFlatness([{ at_s: 10, value: 1 }], LASTS_S, BOUNDS)).toBeNull();
+  });
+
+  test('that waits is flat while it empties again and again, and grows where it does not', () => {
+    const bounds = { ...BOUNDS, lows: true };
+    const bumps = (at_s: number) => (at_s % 300 < 200 ? at_s : 20);
+    expect(judgeFlatness(pointsBy(bumps), LASTS_S, bounds)).toMatchObject({
+      first: 20,
+      last: 20,
+      isFlat: true,
+    });
+    const rising = pointsBy((at_s) => bumps(at_s) + at_s / 10);
+    expect(judgeFlatness(rising, LASTS_S, bounds)?.isFlat).toBe(false);
   });
 
   test('has the slope of most of its pairs', () => {
@@ -127,7 +140,7 @@ describe('the figure', () => {
     const { width, height } = svg?.attributes ?? {};
     expect(ground).toEqual({ name: 'rect', attributes: { width, height, fill: '#ffffff' } });
     const lines = elements.filter(({ name }) => name === 'polyline');
-    expect(lines).toHaveLength(12);
+    expect(lines).toHaveLength(14);
     for (const { attributes } of lines) expect(attributes.points?.split(' ')).toHaveLength(LASTS_S / 5);
   });
 
@@ -174,11 +187,22 @@ describe('the figure', () => {
   });
 });
 
+test('the time that a host took is told as part of the processors’ time', () => {
+  expect(stolenPercent({ all: 1_000, stolen: 10 }, { all: 2_000, stolen: 260 })).toBe(25);
+  expect(stolenPercent(null, { all: 2_000, stolen: 260 })).toBeNull();
+  expect(timeFixedWork()).toBeGreaterThan(0);
+});
+
 describe('the pace', () => {
   test('is even by the clock', () => {
     const pacer = createPacer(100, 1_000, 100);
     expect([1_000, 1_010, 1_015, 1_030, 1_500].map((now) => pacer.take(now))).toEqual([0, 1, 0, 2, 47]);
     expect(pacer.lost()).toBe(0);
+  });
+
+  test('leaves due what is not taken', () => {
+    const pacer = createPacer(100, 0, 500);
+    expect([pacer.take(2_000, 120), pacer.take(2_010, 120), pacer.lost()]).toEqual([120, 81, 0]);
   });
 
   test('catches up with no more than its bound, and tells what it gave up', () => {
