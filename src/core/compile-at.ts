@@ -6,6 +6,7 @@ import {
   type Scope,
   variableNameProblem,
 } from './expression.ts';
+import { elementOf, NO_PATHS } from './expression-places.ts';
 import { DYN } from './expression-types.ts';
 import type { Problem } from './task-template.ts';
 
@@ -17,9 +18,9 @@ export function compileAt(
   problems: Problem[],
 ): Expression | null {
   const compiled = compileExpression(source, scope, expected);
-  if (compiled.ok) return compiled.expression;
-  problems.push({ path, ...compiled.problem });
-  return null;
+  for (const problem of compiled.ok ? compiled.warnings : [compiled.problem])
+    problems.push({ path, ...problem });
+  return compiled.ok ? compiled.expression : null;
 }
 
 /** `scope`: with the element. */
@@ -47,5 +48,6 @@ export function compileList(
     return { list, as, scope };
   }
   const element = list?.type.kind === 'list' ? list.type.element : DYN;
-  return { list, as, scope: scope.with(as, element) };
+  const inner = scope.with(as, element, list && elementOf(list.implied.place));
+  return { list, as, scope: inner.assuming(list?.implied.always ?? NO_PATHS) };
 }

@@ -7,7 +7,7 @@ import type { JsonObject } from './json.ts';
 import type { SchemaCheck } from './json-schema.ts';
 import { type CompiledPrompt, compilePrompt } from './prompt.ts';
 import { inDeclaredOrder } from './schema-order.ts';
-import { type CompiledTask, compileTask, type Problem } from './task-template.ts';
+import { type CompiledTask, compileTask, hasFault, type Problem } from './task-template.ts';
 
 export interface CompiledInstruction {
   id: string;
@@ -74,7 +74,7 @@ function compileInstruction(
   const tasks = instruction.tasks.map((task, n) =>
     compileInstructionTask(task, n === 0 ? id : `${id}.${n}`, ofOutput, [...path, 'tasks', n], problems),
   );
-  if (problems.length > before || !prompt) return null;
+  if (hasFault(problems.slice(before)) || !prompt) return null;
   return {
     id,
     review_required,

@@ -1,8 +1,9 @@
 /** A report's templates and expressions, checked; and the report that they give. What data says in it stays text. */
+import { compileAt } from './compile-at.ts';
 import type { BindingsWithOutputs } from './decision.ts';
 import type { Definition } from './definition.ts';
 import { formatPath, type Path } from './document.ts';
-import { type Bound, compileExpression, type Scope } from './expression.ts';
+import type { Bound, Scope } from './expression.ts';
 import { canonicalJson, type Json, type JsonObject } from './json.ts';
 import { cutToBytes, shrunk } from './shrink.ts';
 import type { Problem } from './task-template.ts';
@@ -79,9 +80,9 @@ function compileText(
   problems: Problem[],
 ): CompiledText['evaluate'] | null {
   const compiled = compileTemplate(source, scope);
-  if (compiled.ok) return (bound) => renderText(compiled.template, bound);
-  for (const problem of compiled.problems) problems.push({ path, ...problem });
-  return null;
+  for (const problem of compiled.ok ? compiled.warnings : compiled.problems)
+    problems.push({ path, ...problem });
+  return compiled.ok ? (bound) => renderText(compiled.template, bound) : null;
 }
 
 function renderText({ parts }: Template, bound: Bound): ReturnType<CompiledText['evaluate']> {
@@ -105,13 +106,10 @@ function compileValue(
   path: Path,
   problems: Problem[],
 ): CompiledText['evaluate'] | null {
-  const compiled = compileExpression(source, scope, 'any');
-  if (!compiled.ok) {
-    problems.push({ path, ...compiled.problem });
-    return null;
-  }
+  const expression = compileAt(source, scope, 'any', path, problems);
+  if (!expression) return null;
   return (bound) => {
-    const evaluation = compiled.expression.evaluate(bound);
+    const evaluation = expression.evaluate(bound);
     return evaluation.ok ? { ok: true, value: shortened(evaluation.value) } : evaluation;
   };
 }

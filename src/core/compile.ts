@@ -4,14 +4,23 @@ import { type CompiledInstruction, compileInstructions, withOutputs } from './co
 import { type CompiledReport, compileReport, type ReportText } from './compile-report.ts';
 import { boundName, type CompiledSource, compileSource } from './context-params.ts';
 import type { Definition, Rule } from './definition.ts';
+import { formatPath } from './document.ts';
 import type { EventType } from './event-type.ts';
 import { createScope, type Expression, type Scope } from './expression.ts';
+import { NO_PATHS } from './expression-places.ts';
 import { type CelType, DYN, STRING, typeOfSchema } from './expression-types.ts';
 import type { JsonSchema } from './json.ts';
-import { type CompiledTask, compileTask, type Problem } from './task-template.ts';
+import {
+  type CompiledTask,
+  compileTask,
+  hasFault,
+  isWarning,
+  type Problem,
+  type Warning,
+} from './task-template.ts';
 
 export { type CompiledSource, type RenderedParams, renderParams } from './context-params.ts';
-export type { Problem } from './task-template.ts';
+export type { Problem, Warning } from './task-template.ts';
 
 export interface CompiledRule {
   id: string;
@@ -32,8 +41,8 @@ export interface CompiledDefinition {
 }
 
 export type CompiledOrProblems =
-  | { ok: true; compiled: CompiledDefinition }
-  | { ok: false; problems: Problem[] };
+  | { ok: true; compiled: CompiledDefinition; warnings: Warning[] }
+  | { ok: false; problems: Problem[]; warnings: Warning[] };
 
 export interface CompileInput {
   /** The registry's entry for the trigger's type; null makes `event` dynamic. */
@@ -44,14 +53,15 @@ export interface CompileInput {
   reportTexts: ReportText[][];
 }
 
-const DEFAULT_AS = 'item';
+export const DEFAULT_AS = 'item';
 const VARIABLES = ['event', 'context', 'run'];
 
 export function compileDefinition(definition: Definition, input: CompileInput): CompiledOrProblems {
   const problems: Problem[] = [];
-  const all = scopeOf(definition, input);
+  const unfiltered = scopeOf(definition, input);
+  const filter = compileFilter(definition, ruleScope(definition, unfiltered), problems);
+  const all = unfiltered.assuming(filter?.implied.whenTrue ?? NO_PATHS);
   const scope = ruleScope(definition, all);
-  const filter = compileFilter(definition, scope, problems);
   findRepeated(definition, problems);
   const sources = definition.context_sources.map((source, i) =>
     compileSource(source, scope, ['context_sources', i], problems),
@@ -59,9 +69,12 @@ export function compileDefinition(definition: Definition, input: CompileInput): 
   const rules = definition.rules.map((rule, i) => compileRule(rule, scope, ['rules', i], problems));
   const instructions = compileInstructions(definition.instructions, all, problems);
   const reports = compileReports(definition, all, input.reportTexts, problems);
-  if (problems.length > 0) return { ok: false, problems };
+  const warnings = problems.filter(isWarning);
+  const faults = problems.filter((problem) => !isWarning(problem));
+  if (faults.length > 0) return { ok: false, problems: faults, warnings };
   return {
     ok: true,
+    warnings,
     compiled: {
       definition,
       scope,
@@ -104,11 +117,18 @@ function scopeOf(definition: Definition, { eventType, contextTypes }: CompileInp
     const schema = Object.hasOwn(contextTypes, name) ? contextTypes[name] : undefined;
     context.set(name, schema === undefined ? DYN : typeOfSchema(schema));
   }
-  return createScope({
-    event: definition.trigger.event && eventType ? eventTypeOf(eventType) : DYN,
-    context: { kind: 'object', fields: context, rest: null },
-    run: objectOf({ run_id: STRING, definition_id: STRING, scheduled_for: DYN, date: STRING }),
-  });
+  const payloads = definition.context_sources.filter(({ type }) => type === 'event-payload');
+  return createScope(
+    {
+      event: definition.trigger.event && eventType ? eventTypeOf(eventType) : DYN,
+      context: { kind: 'object', fields: context, rest: null },
+      run: objectOf({ run_id: STRING, definition_id: STRING, scheduled_for: DYN, date: STRING }),
+    },
+    {
+      sameAs: new Map(payloads.map(({ bind_to }) => [bind_to, 'event.attributes'])),
+      nullable: new Set(definition.trigger.schedule ? ['event'] : []),
+    },
+  );
 }
 
 /** What an envelope may leave out is null there, and so dynamic: a string could not be compared with null. */
@@ -142,7 +162,11 @@ function findRepeated(definition: Definition, problems: Problem[]): void {
     values.forEach((value, i) => {
       const first = values.indexOf(value);
       if (first === i) return;
-      problems.push({ path: pathOf(i), offset: null, message: `${what} ${value} is used twice` });
+      problems.push({
+        path: pathOf(i),
+        offset: null,
+        message: `${what} ${value} is used twice; it stands at ${formatPath(pathOf(first))} already`,
+      });
     });
   };
   const ruleIds = definition.rules.map((rule) => rule.id);
@@ -168,8 +192,9 @@ function compileRule(
   const for_each = compileForEach(rule, scope, path, problems);
   const inner = for_each?.scope ?? scope;
   const condition = compileAt(rule.condition, inner, 'bool', [...path, 'condition'], problems);
-  const task = compileTask(rule.task, inner, [...path, 'task'], problems);
-  if (problems.length > before || !condition || !task) return null;
+  const held = inner.assuming(condition?.implied.whenTrue ?? NO_PATHS);
+  const task = compileTask(rule.task, held, [...path, 'task'], problems);
+  if (hasFault(problems.slice(before)) || !condition || !task) return null;
   return { id: rule.id, for_each: for_each && asCompiled(for_each), condition, task };
 }
 

@@ -75,9 +75,9 @@ function compileParams(
 ): Params {
   if (typeof value === 'string' && isTemplate(value)) {
     const compiled = compileTemplate(value, scope);
-    if (compiled.ok) return { template: compiled.template, path: shownPath };
-    for (const problem of compiled.problems) problems.push({ path, ...problem });
-    return { constant: value };
+    for (const problem of compiled.ok ? compiled.warnings : compiled.problems)
+      problems.push({ path, ...problem });
+    return compiled.ok ? { template: compiled.template, path: shownPath } : { constant: value };
   }
   if (Array.isArray(value)) {
     const list = value.map((element, i) =>

@@ -4,8 +4,17 @@ import { quote, suggestion } from './wording.ts';
 
 const FIELD = /^[\d*,/a-z-]+$/i;
 const VALUE = '(?:\\d{1,2}|[a-z]{3})';
-const ITEM = new RegExp(`^(?:\\*|${VALUE}(?:-${VALUE})?)(?:/\\d{1,2})?$`, 'i');
-const HIGHEST = [59, 23, 31, 12, 7];
+const ITEM = new RegExp(`^(?:\\*|(${VALUE})(?:-(${VALUE}))?)(?:/(\\d{1,2}))?$`, 'i');
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+/** In this order; a name counts from the lowest. */
+const FIELDS: readonly { name: string; lowest: number; highest: number; names: readonly string[] }[] = [
+  { name: 'a minute', lowest: 0, highest: 59, names: [] },
+  { name: 'an hour', lowest: 0, highest: 23, names: [] },
+  { name: 'a day', lowest: 1, highest: 31, names: [] },
+  { name: 'a month', lowest: 1, highest: 12, names: MONTHS },
+  { name: 'a weekday', lowest: 0, highest: 7, names: WEEKDAYS },
+];
 const WEEKDAY = 4;
 /** Temporal refuses a range that ends with SUN, and takes `1-7` for `1-6`. */
 const TO_SUNDAY = /-sun|^(0?1|mon)-0?7(\/0?1)?$/i;
@@ -65,16 +74,48 @@ function fieldFault(field: string, index: number): string | null {
     return `expected digits, names, \`*\`, \`,\`, \`-\` and \`/\` in a cron; found ${quote(field)}`;
   }
   for (const item of field.split(',')) {
-    if (!ITEM.test(item)) {
+    const parts = ITEM.exec(item);
+    if (!parts) {
       return `expected a number, a name of three letters, a range or \`*\`, the last two perhaps with a step, as in \`*/15\`; found ${quote(item)} in the cron`;
     }
     if (index === WEEKDAY && TO_SUNDAY.test(item)) {
       return `expected a range of weekdays that Temporal reads with its Sunday, as in \`0-6\` or \`5-7\`; found \`${item}\``;
     }
-    const end = /-(\d+)/.exec(item)?.[1];
-    if (Number(end) > HIGHEST[index]!) return `expected a range up to ${HIGHEST[index]}; found \`${item}\``;
+    const fault = itemFault(item, parts, index);
+    if (fault !== null) return fault;
   }
   return null;
+}
+
+/** `parts`: of the item, its beginning, end and step where it has them. */
+function itemFault(
+  item: string,
+  [, start, end, step]: readonly (string | undefined)[],
+  index: number,
+): string | null {
+  const { name, lowest, highest, names } = FIELDS[index]!;
+  const numbers = [start, end].filter((value) => value !== undefined).map((value) => numberOf(value, index));
+  if (numbers.some((value) => value === null || value < lowest || value > highest)) {
+    const named = names.length > 0 ? `, or ${names[0]!.toUpperCase()} to ${names.at(-1)!.toUpperCase()}` : '';
+    return `expected ${name} from ${lowest} to ${highest}${named}; found \`${item}\``;
+  }
+  const [from = null, to = null] = numbers;
+  if (from !== null && to !== null && from > to) {
+    const last = names.at(-1)?.toUpperCase() ?? highest;
+    const first = names[0]?.toUpperCase() ?? lowest;
+    return `expected the smaller end of a range first, as in \`${start}-${last},${first}-${end}\`; found \`${item}\``;
+  }
+  if (step !== undefined && (Number(step) < 1 || Number(step) > highest - lowest + 1)) {
+    return `expected a step from 1 to ${highest}; found \`${item}\``;
+  }
+  return null;
+}
+
+function numberOf(text: string, index: number): number | null {
+  if (/^\d/.test(text)) return Number(text);
+  const { lowest, names } = FIELDS[index]!;
+  const at = names.indexOf(text.toLowerCase());
+  return at < 0 ? null : lowest + at;
 }
 
 /** Names that Node knows and Temporal does not; some mean what nobody expects (BST is Dhaka). */

@@ -25,6 +25,8 @@ export interface TaskDraft {
 export interface RuleTrace {
   rule_id: string;
   item?: Json;
+  /** What the rule calls the element, where that is not `item`. */
+  as?: string;
   expression: string;
   values: JsonObject;
   result: boolean | null;

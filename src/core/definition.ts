@@ -9,29 +9,15 @@
  */
 import { z } from 'zod';
 import { cronFault, timezoneFault } from './cron.ts';
+import { duration, durationMs } from './duration.ts';
 import { describeFound, listNames } from './wording.ts';
 
-const DEFINITION_ID = /^[a-z0-9][a-z0-9-]{0,99}$/;
+export const DEFINITION_ID = /^[a-z0-9][a-z0-9-]{0,99}$/;
 const RULE_ID = /^[a-z0-9][a-z0-9_-]{0,99}$/;
 const BIND_TO = /^context\.[a-z][a-z0-9_]*$/;
 const VARIABLE = /^[a-z][a-z0-9_]*$/;
-const DURATION = /^(\d{1,9})(ms|s|m|h|d)$/;
 /** Dotted and lower case; the NATS subject is `activity.` followed by it. */
 export const EVENT_TYPE = /^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+$/;
-
-const LONGEST = '366d';
-/** `atLeast` is a duration too, as in `10s`. */
-function duration(atLeast: string) {
-  return z
-    .string()
-    .regex(DURATION, { error: 'a duration like 30s, 15m, 1h or 7d', abort: true })
-    .refine((text) => durationMs(text) >= durationMs(atLeast), {
-      error: ({ input }) => `expected at least \`${atLeast}\`, found ${describeFound(input)}`,
-    })
-    .refine((text) => durationMs(text) <= durationMs(LONGEST), {
-      error: ({ input }) => `expected at most \`${LONGEST}\`, found ${describeFound(input)}`,
-    });
-}
 
 function checked(schema: z.ZodString, fault: (text: string) => string | null) {
   return schema.superRefine((text, context) => {
@@ -239,12 +225,4 @@ export type TriggerKind = 'event' | 'schedule' | 'manual';
 export function triggerKind(definition: Definition): TriggerKind {
   if (definition.trigger.event) return 'event';
   return definition.trigger.schedule ? 'schedule' : 'manual';
-}
-
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** `1h` → 3600000. The text has passed the schema. */
-export function durationMs(text: string): number {
-  const [, amount, unit] = DURATION.exec(text)!;
-  return Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
 }

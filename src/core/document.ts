@@ -18,9 +18,10 @@ import {
   type ParsedNode,
   Parser,
 } from 'yaml';
-import { canonicalJson, type Json, type JsonObject } from './json.ts';
+import { canonicalJson, isObject, type Json, type JsonObject } from './json.ts';
 import { offsetInSource } from './scalar-position.ts';
 import { findUnstorable } from './storable.ts';
+import { complaintInWords, QUOTE_ALIAS } from './yaml-complaint.ts';
 
 export const MAX_DOCUMENT_BYTES = 256 * 1024;
 const MAX_DEPTH = 64;
@@ -105,7 +106,7 @@ export function parseDocument(
   const [first, second] = composed.documents;
   // The first alone: what the parser says after it has lost its way misleads.
   const complaint = first?.errors.sort((a, b) => a.pos[0] - b.pos[0])[0] ?? first?.warnings[0];
-  if (complaint) return refuseAt(complaint.pos[0], complaint.message);
+  if (complaint) return refuseAt(complaint.pos[0], complaintInWords(complaint, text));
   if (second) return refuseAt(second.range[0], 'a second document begins here; expected one in a file');
   if (!first?.contents || (isScalar(first.contents) && first.contents.value === null)) {
     return refuse('the file is empty; expected a mapping of fields');
@@ -202,7 +203,8 @@ function buildTree(
     if (isAlias(node)) {
       const target = anchors.get(node.source);
       if (target) return build(target, path, keyOffset);
-      fault(node, path, `the alias \`*${node.source}\` has no complete anchor \`&${node.source}\` before it`);
+      const message = `the alias \`*${node.source}\` has no complete anchor \`&${node.source}\` before it`;
+      fault(node, path, `${message}; ${QUOTE_ALIAS}`);
     } else if (isMap(node)) {
       place.value = buildMap(node, path, place.members);
     } else if (isSeq(node)) {
@@ -227,9 +229,11 @@ function buildTree(
       const name = isScalar(key) ? String(key.value) : null;
       if (name === null) fault(key, path, 'expected a text as the key');
       else if (name === '__proto__') fault(key, [...path, name], 'the key `__proto__` is not allowed');
-      else if (members.has(name))
-        fault(key, [...path, name], `the key \`${name}\` stands here a second time`);
-      else {
+      else if (members.has(name)) {
+        const first = at(members.get(name)?.keyOffset ?? node.range[0]).line;
+        const message = `the key \`${name}\` stands here a second time; it stands in line ${first} already`;
+        fault(key, [...path, name], `${message}, and only one of the two can stay`);
+      } else {
         const member = value
           ? build(value, [...path, name], key.range[0])
           : { value: null, node: key, keyOffset: key.range[0], members: new Map() };
@@ -280,8 +284,4 @@ function findOffset(
   }
   if (offset !== null && isScalar(place.node)) return offsetInSource(place.node, offset, text);
   return place.node.range[0];
-}
-
-function isObject(value: Json): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

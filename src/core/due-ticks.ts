@@ -1,5 +1,6 @@
 /** Times at which a schedule was due, as rows that nobody knows the outcome of yet. */
-import { durationMs, type ScheduleTrigger } from './definition.ts';
+import type { ScheduleTrigger } from './definition.ts';
+import { durationMs } from './duration.ts';
 import { newestFireTimes } from './fire-times.ts';
 
 export interface DueTick {

@@ -126,16 +126,10 @@ export function decodeEnvelope(bytes: Uint8Array, receivedAt: string): Decoded {
   if (bytes.byteLength > MAX_EVENT_BYTES) {
     return refuse('too_large', `has ${bytes.byteLength} bytes; expected at most ${MAX_EVENT_BYTES}`);
   }
-  let text: string;
-  let value: unknown;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    value = JSON.parse(text);
-  } catch (error) {
-    return refuse('not_json', (error as Error).message);
-  }
-  const decoded = checkEnvelope(value, receivedAt);
-  const inexact = decoded.ok && findInexactInteger(text);
+  const parsed = parse(bytes);
+  if (!parsed.ok) return refuse('not_json', parsed.message);
+  const decoded = checkEnvelope(parsed.value, receivedAt);
+  const inexact = decoded.ok && findInexactInteger(parsed.text);
   if (!inexact) return decoded;
   return refuse('unstorable', `holds ${inexact}, a whole number that a double would change; send it as text`);
 }
@@ -202,6 +196,25 @@ export function checkEvent(
     };
   }
   return null;
+}
+
+/** The event's own id, where refused bytes can be read so far as to know it. */
+export function readEventId(bytes: Uint8Array): string | null {
+  const parsed = parse(bytes);
+  if (!parsed.ok || typeof parsed.value !== 'object' || parsed.value === null) return null;
+  const { success, data } = identifier.safeParse('id' in parsed.value ? parsed.value.id : null);
+  return success && findUnstorable(data) === null ? data : null;
+}
+
+type Parsed = { ok: true; text: string; value: unknown } | { ok: false; message: string };
+
+function parse(bytes: Uint8Array): Parsed {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return { ok: true, text, value: JSON.parse(text) };
+  } catch (error) {
+    return { ok: false, message: (error as Error).message };
+  }
 }
 
 function refuse(reason: QuarantineReason, message: string): Decoded {

@@ -4,7 +4,7 @@
  * One trace an evaluation. An empty `for_each` list leaves one trace of its own, `false`. After 1,000 traces those that
  * are `false` are only counted, in a last trace of their rule: `values: {"(left out)": 4000}`.
  */
-import type { CompiledDefinition, CompiledRule } from './compile.ts';
+import { type CompiledDefinition, type CompiledRule, DEFAULT_AS } from './compile.ts';
 import type { Bindings, Decision, RuleTrace, RunError, TaskDraft } from './decision.ts';
 import type { Bound } from './expression.ts';
 import { shown } from './expression-values.ts';
@@ -25,7 +25,7 @@ interface Progress {
 /** One evaluation of a rule: which element of its list, if it has one. */
 interface Turn {
   position: number;
-  element?: { item: Json };
+  element?: { item: Json; as?: string };
 }
 
 /** Rules in order, elements in order; the first error ends it, and then no task goes out (contract 3). */
@@ -53,11 +53,12 @@ function evaluateRule(rule: CompiledRule, bound: Bound, progress: Progress): Run
     return ruleError(rule, null, failure, progress);
   }
   const items = evaluation.value as Json[];
+  const name = as === DEFAULT_AS ? {} : { as };
   const { traces } = progress;
   if (items.length === 0) traces.push(traceOf(rule, null, list.source, evaluation.values, false));
   let leftOut = 0;
   for (const [position, item] of items.entries()) {
-    const turn = { position, element: { item: shown(item) } };
+    const turn = { position, element: { item: shown(item), ...name } };
     const { error, isTraced } = evaluateTurn(rule, scope.bind({ [as]: item }, bound), turn, progress);
     if (error) return error;
     if (!isTraced) leftOut++;
@@ -109,7 +110,7 @@ function ruleError(rule: CompiledRule, turn: Turn | null, failure: Failure, prog
   const { path, expression, values } = failure;
   progress.traces.push(traceOf(rule, turn, expression, values, null));
   const details: JsonObject = { rule_id: rule.id, path, expression, values };
-  if (turn?.element) Object.assign(details, { position: turn.position, item: turn.element.item });
+  if (turn?.element) Object.assign(details, { position: turn.position, ...turn.element });
   return { code: 'rule_error', message: `rule ${rule.id}, ${path}: ${failure.message}`, details };
 }
 

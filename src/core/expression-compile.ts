@@ -1,9 +1,12 @@
 /** Source → checked expression, and its evaluation with a trace. */
+import type { Implied } from './expression-places.ts';
 import { type ExpressionProblem, faultMessage, problemOf } from './expression-problem.ts';
 import type { Bound, Engine, Scope, Tree } from './expression-scope.ts';
 import { fieldNames, findCalls, findTreeProblem, type ReadPath, readPaths } from './expression-tree.ts';
 import type { CelType } from './expression-types.ts';
 import { MISSING, NotJson, readPath, shown, toJson } from './expression-values.ts';
+import type { ExpressionWarning } from './expression-warning.ts';
+import { findWarnings } from './expression-warnings.ts';
 import type { Json, JsonObject } from './json.ts';
 import { findUnstorable } from './storable.ts';
 import { describeFound } from './wording.ts';
@@ -18,12 +21,14 @@ export type Evaluation =
 export interface Expression {
   readonly source: string;
   readonly type: CelType;
+  /** What is known of the data once it was evaluated. */
+  readonly implied: Implied;
   /** `bound` comes from the `bind` of the scope that it was compiled in. Never throws. */
   evaluate(bound: Bound): Evaluation;
 }
 
 export type CompiledExpression =
-  | { ok: true; expression: Expression }
+  | { ok: true; expression: Expression; warnings: ExpressionWarning[] }
   | { ok: false; problem: ExpressionProblem };
 
 const MAX_LENGTH = 4096;
@@ -54,10 +59,12 @@ export function compileExpression(source: string, scope: Scope, expected: Expect
       if (patternFault !== null) return refuse(patternFault, offset);
     }
     const paths = readPaths(tree.ast, new Set(variables.keys()));
+    // Before the guards, which change the tree.
+    const { warnings, implied } = findWarnings(tree.ast, source, scope.known);
     const fault = engine.guard(tree);
     if (fault) throw fault;
     const evaluate = (bound: Bound) => evaluateTree(tree, { source, expected, paths, engine }, bound);
-    return { ok: true, expression: { source, type: checked.type, evaluate } };
+    return { ok: true, expression: { source, type: checked.type, implied, evaluate }, warnings };
   } catch (error) {
     const known = { variables, hidden, declaredFields };
     return { ok: false, problem: problemOf(engine.faultOf(error), source, known) };

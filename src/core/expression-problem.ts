@@ -1,5 +1,6 @@
 /** What is told of an expression that does not check, or that failed: always with the part of it that is at fault. */
 import type { CelNode } from './expression-node.ts';
+import { functionHint, overloadHint } from './expression-overload.ts';
 import { SAFE_MATCHES } from './expression-tree.ts';
 import type { CelType } from './expression-types.ts';
 import { cut } from './expression-values.ts';
@@ -28,6 +29,10 @@ export interface Known {
 
 const LONGEST_EXCERPT = 200;
 const MOST_NAMES = 12;
+/** What others call the attributes of an event. */
+const OTHER_NAMES = ['body', 'data', 'payload'];
+/** The element of a `for_each` without `as`. */
+const UNNAMED = 'item';
 
 export function problemOf(fault: Fault, source: string, known: Known): ExpressionProblem {
   const offset = fault.offset ?? fault.node?.start ?? 0;
@@ -38,7 +43,7 @@ export function problemOf(fault: Fault, source: string, known: Known): Expressio
   if (fault.code === 'no_such_key' && (node?.op === '.' || node?.op === '[]')) {
     return { message: unknownField(node, source, known), offset };
   }
-  const hint = mixedNumbersHint(fault.summary) || (node ? '' : syntaxHint(source));
+  const hint = node ? overloadHintOf(node, fault, source) : syntaxHint(source);
   return { message: faultMessage(fault, source) + hint, offset };
 }
 
@@ -56,7 +61,16 @@ function unknownVariable(name: string, { variables, hidden }: Known): string {
   const isBound = context?.kind === 'object' && context.fields.has(name);
   const nearest = isBound ? `context.${name}` : nearestName(name, variables.keys());
   const visible = `visible are ${listNames([...variables.keys()])}`;
-  return `unknown variable ${name}; ${visible}${nearest === null ? '' : `; did you mean ${nearest}?`}`;
+  const meant = nearest === null ? '' : `; did you mean ${nearest}?`;
+  return `unknown variable ${name}; ${visible}${meant}${elementHint(name, variables)}`;
+}
+
+/** Of `for_each`, whose element has a name of its own only with `as`. */
+function elementHint(name: string, variables: Known['variables']): string {
+  if (name === UNNAMED) return '; only a rule with `for_each` has it';
+  return variables.has(UNNAMED)
+    ? `; the element of \`for_each\` is called ${UNNAMED}, or what \`as\` says, as in \`as: ${name}\``
+    : '';
 }
 
 function unknownField(node: CelNode & { op: '.' | '[]' }, source: string, known: Known): string {
@@ -65,7 +79,8 @@ function unknownField(node: CelNode & { op: '.' | '[]' }, source: string, known:
   const declared = known.declaredFields(checkedTypeName(object) ?? '');
   const owner = excerpt(source, object);
   if (declared.length === 0) return `${owner} has no field ${name}: it declares none`;
-  const nearest = nearestName(name, declared);
+  const isData = OTHER_NAMES.includes(name) && declared.includes('attributes');
+  const nearest = isData ? 'attributes' : nearestName(name, declared);
   const some = declared.slice(0, MOST_NAMES);
   const listed = listNames(some) + (declared.length > some.length ? ', …' : '');
   const meant = nearest === null ? '' : `; did you mean ${nearest}?`;
@@ -78,9 +93,9 @@ function checkedTypeName(node: CelNode): string | null {
   return typeof type === 'object' && type !== null && 'name' in type ? String(type.name) : null;
 }
 
-function mixedNumbersHint(summary: string): string {
-  if (!/no such overload: (double \S+ int|int \S+ double)$/.test(readable(summary))) return '';
-  return ' (numbers without a fraction are int: write 2.0 for a double, or double(…) around an int)';
+function overloadHintOf(node: CelNode, { code, summary }: Fault, source: string): string {
+  if (code === 'no_matching_overload') return functionHint(node);
+  return overloadHint(node, readable(summary), (part) => excerpt(source, part));
 }
 
 /** Of an expression that cannot be parsed: what writers of other languages mean by it. */
@@ -101,7 +116,7 @@ function readable(summary: string): string {
   return text;
 }
 
-function excerpt(source: string, node: CelNode): string {
+export function excerpt(source: string, node: CelNode): string {
   const text = source.slice(node.start, node.end).replaceAll(/\s+/g, ' ');
   return text.length > LONGEST_EXCERPT ? `${cut(text, LONGEST_EXCERPT)}…` : text;
 }

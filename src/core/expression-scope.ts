@@ -2,6 +2,7 @@
 
 import type { Checker } from './expression-check.ts';
 import type { CelNode } from './expression-node.ts';
+import { type Knowledge, type Paths, type Place, placeOf, union } from './expression-places.ts';
 import type { Fault } from './expression-problem.ts';
 import type { CelType } from './expression-types.ts';
 import { type Convert, conversionOf } from './expression-values.ts';
@@ -32,8 +33,11 @@ export interface Scope {
   readonly hidden: ReadonlyMap<string, string>;
   readonly engine: Engine;
   readonly checker: Checker;
-  /** The scope with one variable more, as `for_each` gives. */
-  with(name: string, type: CelType): Scope;
+  readonly known: Knowledge;
+  /** The scope with one variable more, as `for_each` gives. `place`: where its value stands; null where that is not known. */
+  with(name: string, type: CelType, place?: Place | null): Scope;
+  /** The scope where these are known to be there. */
+  assuming(paths: Paths): Scope;
   /** The scope with only these variables; reading another is a problem that tells the reason. */
   only(names: readonly string[], reason: string): Scope;
   /** Each value is converted once, when it is first read. What `values` lacks is looked for in `outer`. */
@@ -44,24 +48,41 @@ export function scopeOf(
   variables: ReadonlyMap<string, CelType>,
   hidden: ReadonlyMap<string, string>,
   engine: Engine,
+  known: Knowledge,
 ): Scope {
-  const known = new Map<CelType, Convert>();
-  const conversions = new Map([...variables].map(([name, type]) => [name, conversionOf(type, known)]));
-  return {
+  const shared = new Map<CelType, Convert>();
+  const conversions = new Map([...variables].map(([name, type]) => [name, conversionOf(type, shared)]));
+  const scope: Omit<Scope, 'known' | 'with' | 'only' | 'assuming'> = {
     variables,
     hidden,
     engine,
     checker: engine.newChecker(variables),
-    with: (name, type) => scopeOf(new Map([...variables, [name, type]]), hidden, engine),
+    bind: (values, outer) => new Bound(conversions, values, outer),
+  };
+  return withKnowledge(scope, known);
+}
+
+/** The same variables, types and checker: only what is known of them differs. */
+function withKnowledge(scope: Omit<Scope, 'known' | 'with' | 'only' | 'assuming'>, known: Knowledge): Scope {
+  const { variables, hidden, engine } = scope;
+  return {
+    ...scope,
+    known,
+    with: (name, type, place = placeOf(name, type)) => {
+      const places = new Map(known.places);
+      if (place) places.set(name, place);
+      else places.delete(name);
+      return scopeOf(new Map([...variables, [name, type]]), hidden, engine, { ...known, places });
+    },
+    assuming: (paths) => withKnowledge(scope, { ...known, present: union(known.present, paths) }),
     only: (names, reason) => {
       const [seen, unseen] = [new Map<string, CelType>(), new Map(hidden)];
       for (const [name, type] of variables) {
         if (names.includes(name)) seen.set(name, type);
         else unseen.set(name, reason);
       }
-      return scopeOf(seen, unseen, engine);
+      return scopeOf(seen, unseen, engine, known);
     },
-    bind: (values, outer) => new Bound(conversions, values, outer),
   };
 }
 

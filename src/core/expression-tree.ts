@@ -180,7 +180,7 @@ function forEachNode(root: CelNode, act: (node: CelNode) => void): void {
   }
 }
 
-function childrenOf(node: CelNode): CelNode[] {
+export function childrenOf(node: CelNode): CelNode[] {
   switch (node.op) {
     case 'value':
     case 'id':
@@ -224,7 +224,7 @@ function segmentText(segment: PathSegment): string {
 }
 
 /** The variable of `list.exists(x, …)` and its like. */
-function comprehensionVariable(node: CelNode): string | null {
+export function comprehensionVariable(node: CelNode): string | null {
   if (node.op !== 'rcall') return null;
   const [name, , [variable, ...parts]] = node.args;
   if (!Object.hasOwn(COMPREHENSIONS, name) || variable?.op !== 'id') return null;
@@ -232,7 +232,7 @@ function comprehensionVariable(node: CelNode): string | null {
 }
 
 /** The variable of `cel.bind(x, value, …)`. */
-function boundVariable(node: CelNode): string | null {
+export function boundVariable(node: CelNode): string | null {
   if (node.op !== 'rcall' || node.args[0] !== 'bind' || node.args[2].length !== 3) return null;
   const variable = node.args[2][0];
   return variable?.op === 'id' ? variable.args : null;

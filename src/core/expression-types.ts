@@ -1,15 +1,21 @@
 /** JSON Schema → the types that expressions are checked against. What is not simple is dynamic. */
-import type { Json, JsonObject, JsonSchema } from './json.ts';
+import { isObject, type Json, type JsonObject, type JsonSchema } from './json.ts';
 
 /**
  * `object` is closed where `rest` is null: reading a field that it does not declare is an error.
- * Otherwise undeclared fields have the type `rest`. Types share parts and have no cycles.
+ * Otherwise undeclared fields have the type `rest`. `optional`: declared, and may yet be missing. `allowed`: the only
+ * values there are. Types share parts and have no cycles.
  */
 export type CelType =
-  | { readonly kind: 'dyn' | 'string' | 'int' | 'double' | 'bool' }
+  | { readonly kind: 'dyn' | 'string' | 'int' | 'double' | 'bool'; readonly allowed?: readonly Json[] }
   | { readonly kind: 'list'; readonly element: CelType }
   | { readonly kind: 'map'; readonly value: CelType }
-  | { readonly kind: 'object'; readonly fields: ReadonlyMap<string, CelType>; readonly rest: CelType | null };
+  | {
+      readonly kind: 'object';
+      readonly fields: ReadonlyMap<string, CelType>;
+      readonly rest: CelType | null;
+      readonly optional?: ReadonlySet<string>;
+    };
 
 export const DYN: CelType = { kind: 'dyn' };
 export const STRING: CelType = { kind: 'string' };
@@ -18,6 +24,7 @@ export const DOUBLE: CelType = { kind: 'double' };
 export const BOOL: CelType = { kind: 'bool' };
 export const DYN_LIST: CelType = { kind: 'list', element: DYN };
 
+const UNLIMITED = { string: STRING, int: INT, double: DOUBLE, bool: BOOL };
 const MAX_DEPTH = 64;
 const COMBINERS = ['allOf', 'anyOf', 'oneOf', 'then', 'else'] as const;
 /** Keywords that can give a value another shape than the schema beside them says. */
@@ -46,13 +53,13 @@ export function typeOfSchema(root: JsonSchema): CelType {
     if (schema.$dynamicRef !== undefined || !isRefined(schema, schema)) return DYN;
     switch (declaredType(schema)) {
       case 'string':
-        return STRING;
+        return limited('string', schema);
       case 'integer':
-        return INT;
+        return limited('int', schema);
       case 'number':
-        return DOUBLE;
+        return limited('double', schema);
       case 'boolean':
-        return BOOL;
+        return limited('bool', schema);
       case 'array':
         return schema.prefixItems === undefined
           ? { kind: 'list', element: typeOf(schema.items, depth + 1) }
@@ -83,13 +90,36 @@ export function typeOfSchema(root: JsonSchema): CelType {
     else if (isObject(additional)) rest = typeOf(additional, depth + 1);
     if (declared.length > 0) {
       const fields = new Map(declared.map(([name, field]) => [name, typeOf(field, depth + 1)]));
-      return { kind: 'object', fields, rest };
+      const optional = optionalFields(schema);
+      return { kind: 'object', fields, rest, ...(optional.size > 0 && { optional }) };
     }
     if (rest !== null) return rest.kind === 'dyn' ? DYN : { kind: 'map', value: rest };
     return additional === false ? { kind: 'object', fields: new Map(), rest } : DYN;
   }
 
   return typeOf(typeof root === 'boolean' ? undefined : root, 0);
+}
+
+function limited(kind: keyof typeof UNLIMITED, schema: JsonObject): CelType {
+  const values = schema.const === undefined ? schema.enum : [schema.const];
+  return Array.isArray(values) ? { kind, allowed: values } : UNLIMITED[kind];
+}
+
+/** The declared fields that an object may lack. One that any part of the schema requires in some case is left out. */
+function optionalFields(schema: JsonObject): Set<string> {
+  const optional = new Set(isObject(schema.properties) ? Object.keys(schema.properties) : []);
+  for (const name of requiredAnywhere(schema)) optional.delete(name);
+  return optional;
+}
+
+function requiredAnywhere(schema: JsonObject): string[] {
+  const own = Array.isArray(schema.required) ? schema.required.map(String) : [];
+  const parts = [...COMBINERS, 'dependentSchemas'].flatMap((keyword) => {
+    const part = schema[keyword];
+    return keyword === 'dependentSchemas' && isObject(part) ? Object.values(part) : (part ?? []);
+  });
+  const dependent = isObject(schema.dependentRequired) ? Object.values(schema.dependentRequired).flat() : [];
+  return [...own, ...dependent.map(String), ...parts.filter(isObject).flatMap(requiredAnywhere)];
 }
 
 /** Whether the combiners only constrain what `base` already gives a shape to, as `anyOf: [{required: […]}]` does. */
@@ -141,8 +171,4 @@ function decodePointer(part: string): string | null {
   } catch {
     return null;
   }
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

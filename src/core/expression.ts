@@ -14,6 +14,7 @@ import {
 } from '@marcbachmann/cel-js';
 import { RE2JS, RE2JSException } from 're2js';
 import { createChecker } from './expression-check.ts';
+import { type Knowledge, NO_PATHS, placeOf } from './expression-places.ts';
 import type { Fault } from './expression-problem.ts';
 import { type Engine, type Scope, scopeOf } from './expression-scope.ts';
 import {
@@ -47,8 +48,14 @@ const LONGEST_TEXT = 1_048_576;
 const MOST_PATTERNS = 100;
 
 /** The variables that expressions may read. Make one per definition: it costs about a millisecond. */
-export function createScope(variables: Readonly<Record<string, CelType>>): Scope {
-  return scopeOf(new Map(Object.entries(variables)), new Map(), createEngine());
+export function createScope(
+  variables: Readonly<Record<string, CelType>>,
+  { sameAs = new Map(), nullable = new Set() }: Partial<Pick<Knowledge, 'sameAs' | 'nullable'>> = {},
+): Scope {
+  const types = Object.entries(variables);
+  const places = new Map(types.map(([name, type]) => [name, placeOf(name, type)]));
+  const known = { places, present: NO_PATHS, sameAs, nullable };
+  return scopeOf(new Map(types), new Map(), createEngine(), known);
 }
 
 /** Why a variable cannot have this name, or null. */

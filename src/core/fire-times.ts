@@ -6,7 +6,7 @@
  * A grid that were right there would call real ticks foreign and wait for ticks that never come.
  */
 import { type CronFields, parseCron } from './cron.ts';
-import { durationMs } from './definition.ts';
+import { durationMs } from './duration.ts';
 import { createZone, type Zone } from './zone.ts';
 
 const SECOND = 1000;

@@ -5,7 +5,8 @@ import { RE2JS } from 're2js';
 import type { Path } from './document.ts';
 import type { Violation } from './envelope.ts';
 import { canonicalJson, type Json, type JsonObject } from './json.ts';
-import { describeFound } from './wording.ts';
+import { findKeywordProblems, TYPE_NAMES } from './schema-keywords.ts';
+import { describeFound, suggestion } from './wording.ts';
 
 const LONGEST_URL = 2_048;
 const MAX_VIOLATIONS = 100;
@@ -28,10 +29,11 @@ export function createSchemaCheck(): SchemaCheck {
   const dialect = newAjv();
   return (schema) => {
     if (schema.$async !== undefined) return [{ path: ['$async'], message: '`$async` is not supported' }];
+    const found = findKeywordProblems(schema, (name) => Object.hasOwn(dialect.RULES.keywords, name));
     try {
-      if (!dialect.validateSchema(schema)) return dialectProblems(dialect.errors ?? [], schema);
-      newAjv().compile(schema);
-      return [];
+      if (!dialect.validateSchema(schema)) found.push(...dialectProblems(dialect.errors ?? [], schema));
+      if (found.length === 0) newAjv().compile(schema);
+      return found;
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       return [culprit(error, schema)];
@@ -43,10 +45,22 @@ function dialectProblems(errors: ErrorObject[], schema: JsonObject): { path: Pat
   const byPath = new Map<string, { path: Path; message: string }>();
   for (const error of errors) {
     if (['$dynamicRef', 'anyOf', 'if'].includes(error.keyword) || byPath.has(error.instancePath)) continue;
-    const message = `${wording(error)}, found ${describeFound(error.data)}`;
+    const message = `${wording(error)}, found ${describeFound(error.data)}${meant(error)}`;
     byPath.set(error.instancePath, { path: pathOf(error.instancePath, schema), message });
   }
   return [...byPath.values()];
+}
+
+/** What authors mean who come from other languages, or from the first drafts. */
+function meant({ keyword, instancePath, data, params }: ErrorObject): string {
+  if (instancePath.endsWith('/required') && typeof data === 'boolean') {
+    return '; `required` is a list of names beside `properties`, as in `required: [repo]`';
+  }
+  if (keyword !== 'enum' || typeof data !== 'string') return '';
+  return suggestion(
+    TYPE_NAMES.get(data.toLowerCase()) ?? data,
+    (params.allowedValues as unknown[]).map(String),
+  );
 }
 
 function newAjv(): Ajv2020 {

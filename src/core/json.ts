@@ -4,6 +4,10 @@ export type JsonObject = { [key: string]: Json };
 /** A JSON Schema document: `true` allows anything. */
 export type JsonSchema = boolean | JsonObject;
 
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Keys in code-unit order, no white space: equal values give equal text. `undefined` members are left out. */
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';

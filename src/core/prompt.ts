@@ -50,10 +50,10 @@ export function compilePrompt(
   problems: Problem[],
 ): CompiledPrompt | null {
   const compiled = compileTemplate(prompt, scope);
-  if (!compiled.ok) {
-    for (const problem of compiled.problems) problems.push({ path: [...path, 'prompt'], ...problem });
-    return null;
+  for (const problem of compiled.ok ? compiled.warnings : compiled.problems) {
+    problems.push({ path: [...path, 'prompt'], ...problem });
   }
+  if (!compiled.ok) return null;
   if (prompt.trim() === '')
     problems.push({ path: [...path, 'prompt'], offset: null, message: 'the prompt is empty' });
   const ofRun = scope.only(['run'], 'it is of others');

@@ -48,7 +48,7 @@ function messageOf(issue: z.core.$ZodIssue): string {
   const found = `found ${describeFound(issue.input)}`;
   switch (issue.code) {
     case 'invalid_type':
-      return `expected ${KINDS[issue.expected] ?? issue.expected}, ${found}`;
+      return `expected ${issue.message.startsWith('Invalid ') ? (KINDS[issue.expected] ?? issue.expected) : issue.message}, ${found}`;
     case 'invalid_value': {
       const names = issue.values.map(String);
       const [only] = issue.values;

@@ -10,6 +10,7 @@ import type { TaskSpec } from './decision.ts';
 import type { TaskTemplate } from './definition.ts';
 import type { Bound, Scope } from './expression.ts';
 import { cut } from './expression-values.ts';
+import type { WarningCode } from './expression-warning.ts';
 import type { JsonObject } from './json.ts';
 import { compileTemplate, type Rendering, type Template } from './template.ts';
 
@@ -22,12 +23,18 @@ export interface CompiledTask {
   dedupe_key: Template | null;
 }
 
-/** `path`: into the document; `offset`: in that scalar's text, null where the whole of it is meant. */
+/**
+ * `path`: into the document; `offset`: in that scalar's text, null where the whole of it is meant. One with `warning` is no
+ * fault: the definition works, if perhaps not as it is meant.
+ */
 export interface Problem {
   path: (string | number)[];
   offset: number | null;
   message: string;
+  warning?: WarningCode;
 }
+
+export type Warning = Problem & { warning: WarningCode };
 
 /** `path` as in `task.labels[0]`. */
 export type RenderedTask =
@@ -46,11 +53,15 @@ export function compileTask(
   problems: Problem[],
 ): CompiledTask | null {
   const found: Problem[] = [];
+  let known = scope;
   const compile = (text: string, ...field: (string | number)[]): Template | null => {
-    const compiled = compileTemplate(text, scope);
-    if (compiled.ok) return compiled.template;
-    for (const problem of compiled.problems) found.push({ path: [...path, ...field], ...problem });
-    return null;
+    const compiled = compileTemplate(text, known);
+    for (const problem of compiled.ok ? compiled.warnings : compiled.problems) {
+      found.push({ path: [...path, ...field], ...problem });
+    }
+    if (!compiled.ok) return null;
+    known = known.assuming(compiled.read);
+    return compiled.template;
   };
   const title = compile(task.title, 'title');
   const description = compile(task.description, 'description');
@@ -58,8 +69,17 @@ export function compileTask(
   const labels = task.labels.map((label, i) => compile(label, 'labels', i)).filter((label) => label !== null);
   const dedupe_key = task.dedupe_key === undefined ? null : compile(task.dedupe_key, 'dedupe_key');
   problems.push(...found);
-  if (found.length > 0 || !title || !description) return null;
+  if (hasFault(found) || !title || !description) return null;
   return { title, description, target_repo, labels, priority: task.priority, dedupe_key };
+}
+
+/** Whether anything in it is more than a warning. */
+export function hasFault(problems: readonly Problem[]): boolean {
+  return !problems.every(isWarning);
+}
+
+export function isWarning(problem: Problem): problem is Warning {
+  return problem.warning !== undefined;
 }
 
 export function renderTask(task: CompiledTask, bound: Bound): RenderedTask {

@@ -6,7 +6,9 @@
  * What is rendered is never read again: a value that holds `{{ }}` stays text.
  */
 import { type Bound, compileExpression, type Expression, type Scope } from './expression.ts';
+import { NO_PATHS, type Paths, union } from './expression-places.ts';
 import type { ExpressionProblem } from './expression-problem.ts';
+import type { ExpressionWarning } from './expression-warning.ts';
 import type { Json, JsonObject } from './json.ts';
 import { findUnstorable } from './storable.ts';
 
@@ -24,9 +26,9 @@ export interface Template {
   render(bound: Bound): Rendering;
 }
 
-/** `offset`: in UTF-16 units from the text's start. */
+/** `offset`: in UTF-16 units from the text's start. `read`: what is there once it was rendered. */
 export type CompiledTemplate =
-  | { ok: true; template: Template }
+  | { ok: true; template: Template; warnings: ExpressionWarning[]; read: Paths }
   | { ok: false; problems: ExpressionProblem[] };
 
 type Part = string | Expression;
@@ -35,7 +37,9 @@ const LONGEST_RENDERED = 1_048_576;
 
 export function compileTemplate(text: string, scope: Scope): CompiledTemplate {
   const problems: ExpressionProblem[] = [];
+  const warnings: ExpressionWarning[] = [];
   const parts: Part[] = [];
+  let read: Paths = NO_PATHS;
   const unstorable = findUnstorable(text);
   if (unstorable) problems.push({ message: unstorable.message, offset: 0 });
 
@@ -48,17 +52,22 @@ export function compileTemplate(text: string, scope: Scope): CompiledTemplate {
       return { ok: false, problems };
     }
     const inner = text.slice(open + 2, close);
-    const compiled = compileExpression(inner.trim(), scope, 'any');
-    if (compiled.ok) parts.push(compiled.expression);
-    else {
-      const start = open + 2 + (inner.length - inner.trimStart().length);
+    const start = open + 2 + (inner.length - inner.trimStart().length);
+    const compiled = compileExpression(inner.trim(), scope.assuming(read), 'any');
+    if (compiled.ok) {
+      parts.push(compiled.expression);
+      read = union(read, compiled.expression.implied.always);
+      for (const warning of compiled.warnings) {
+        warnings.push({ ...warning, offset: start + warning.offset });
+      }
+    } else {
       problems.push({ message: compiled.problem.message, offset: start + compiled.problem.offset });
     }
     at = close + 2;
   }
   if (at < text.length) parts.push(text.slice(at));
   if (problems.length > 0) return { ok: false, problems };
-  return { ok: true, template: templateOf(text, parts) };
+  return { ok: true, template: templateOf(text, parts), warnings, read };
 }
 
 /** Whether a text has parts to compute. */

@@ -2,6 +2,7 @@
 import { distance } from 'fastest-levenshtein';
 
 const LONGEST_QUOTE = 60;
+const SHORTEST_BEGINNING = 3;
 
 /** A JSON value in a few words: the text itself where it is short, else its kind. */
 export function describeFound(value: unknown): string {
@@ -17,11 +18,14 @@ export function listNames(names: readonly string[]): string {
   return names.map((name) => `\`${name}\``).join(', ');
 }
 
-/** The candidate that `name` is most likely a slip of, or null where none is near. */
+/** The candidate that `name` is most likely a slip of, or the only one that begins with it; null where none is near. */
 export function nearestName(name: string, candidates: Iterable<string>): string | null {
+  const names = [...candidates];
+  const longer = names.filter((candidate) => candidate.toLowerCase().startsWith(name.toLowerCase()));
+  if (name.length >= SHORTEST_BEGINNING && longer.length === 1) return longer[0] ?? null;
   let nearest: string | null = null;
   let least = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const candidate of candidates) {
+  for (const candidate of names) {
     const away = distance(name.toLowerCase(), candidate.toLowerCase());
     if (away < least && away < candidate.length) [nearest, least] = [candidate, away];
   }

@@ -1,5 +1,6 @@
 /** What is wrong with a file of an author, and where (contract 5, `errors`). */
 import { type Fault, formatPath } from '../core/document.ts';
+import type { WarningCode } from '../core/expression-warning.ts';
 
 /** `line` and `column` count from 1; `path` is empty where the file as a whole is meant. */
 export interface DefinitionError {
@@ -8,6 +9,11 @@ export interface DefinitionError {
   column: number;
   path: string;
   message: string;
+}
+
+/** The definition works, if perhaps not as it is meant. `code` stands in docs/errors.md. */
+export interface DefinitionWarning extends DefinitionError {
+  code: WarningCode;
 }
 
 export function errorAt(file: string, fault: Fault): DefinitionError {
@@ -22,6 +28,11 @@ export function fileError(file: string, message: string): DefinitionError {
 /** `definitions/x.yaml:12:7 rules[0].condition: …` (contract 9). */
 export function formatError({ file, line, column, path, message }: DefinitionError): string {
   return `${file}:${line}:${column} ${path || '(file)'}: ${message}`;
+}
+
+/** As an error, with `warning:` before the message and the code after it. */
+export function formatWarning(warning: DefinitionError & { code: string }): string {
+  return formatError({ ...warning, message: `warning: ${warning.message} (${warning.code})` });
 }
 
 export function byPlace(a: DefinitionError, b: DefinitionError): number {

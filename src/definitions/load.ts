@@ -12,7 +12,7 @@ import {
   type LoadedDefinition,
   type RegistryEntry,
 } from './check.ts';
-import { byPlace, type DefinitionError, errorAt, fileError } from './errors.ts';
+import { byPlace, type DefinitionError, type DefinitionWarning, errorAt, fileError } from './errors.ts';
 import {
   eventTypesFolderIn,
   findSourceFiles,
@@ -28,11 +28,12 @@ export interface CheckedFile {
   name: string | null;
 }
 
-/** What is valid, definitions in the order of their ids, event types in that of their names. */
+/** What is valid, definitions in the order of their ids, event types in that of their names; and the warnings of all files. */
 export interface Loaded {
   definitions: LoadedDefinition[];
   eventTypes: EventType[];
   files: CheckedFile[];
+  warnings: DefinitionWarning[];
 }
 
 export type LoadResult = (Loaded & { ok: true }) | (Loaded & { ok: false; errors: DefinitionError[] });
@@ -64,6 +65,7 @@ export async function loadPaths(
     if (eventType) files.set(file, { file, kind: 'event_type', name });
   }
 
+  const warnings: DefinitionWarning[] = [];
   const definitions = new Map<string, LoadedDefinition>();
   const checkOutputSchema = createSchemaCheck();
   const registries = createRegistries(given.registry, definitionsDir, checkSchema);
@@ -71,6 +73,7 @@ export async function loadPaths(
     if (!document || isEventType(source, document)) continue;
     const registry = await registries(dirname(source.file));
     const checked = checkDefinition(source, document, resolvers, registry, checkOutputSchema);
+    warnings.push(...checked.warnings);
     if (!checked.ok) {
       errors.push(...checked.errors);
       continue;
@@ -92,6 +95,7 @@ export async function loadPaths(
       .flatMap(({ eventType }) => eventType ?? [])
       .sort((a, b) => (a.type < b.type ? -1 : 1)),
     files: [...files.values()],
+    warnings: warnings.sort(byPlace),
   };
   return errors.length === 0
     ? { ok: true, ...loaded }

@@ -2,6 +2,7 @@
 import { lstat, open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { MAX_DOCUMENT_BYTES } from '../core/document.ts';
+import { nearestName } from '../core/wording.ts';
 import { type DefinitionError, fileError } from './errors.ts';
 
 export const EVENT_TYPES_FOLDER = 'event-types';
@@ -62,8 +63,19 @@ async function findAt(path: string): Promise<FoundFiles> {
     }
     return { files: [await sourceFile(path)], errors: [] };
   } catch (error) {
-    return { files: [], errors: [fileError(path, reasonOf(error))] };
+    return { files: [], errors: [fileError(path, reasonOf(error) + (await nearestBeside(path)))] };
   }
+}
+
+/** What was probably meant; nothing where the folder cannot be read either. */
+async function nearestBeside(path: string): Promise<string> {
+  const folder = dirname(path);
+  const names = await readdir(folder).catch((error: unknown): string[] => {
+    if (codeOf(error) === null) throw error;
+    return [];
+  });
+  const nearest = names.includes(basename(path)) ? null : nearestName(basename(path), names);
+  return nearest === null ? '' : `; did you mean \`${join(folder, nearest)}\`?`;
 }
 
 async function findInFolder(folder: string, root: string): Promise<FoundFiles> {

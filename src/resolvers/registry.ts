@@ -32,7 +32,7 @@ export function createResolvers(deps: ResolverDeps = {}): Resolvers {
 /** `types`: what each source binds, by its name after `context.`. `problems` have paths from the definition. */
 export type ContextTypes =
   | { ok: true; types: Record<string, JsonSchema> }
-  | { ok: false; message: string; problems: ShapeProblem[] };
+  | { ok: false; message: string; problems: ShapeProblem[]; types: Record<string, JsonSchema> };
 
 export function contextTypesOf(
   definition: Definition,
@@ -68,7 +68,7 @@ export function contextTypesOf(
       : true;
   }
   if (problems.length === 0) return { ok: true, types };
-  return { ok: false, message: problems.map(({ message }) => message).join('; '), problems };
+  return { ok: false, message: problems.map(({ message }) => message).join('; '), problems, types };
 }
 
 export function unknownSourceType(type: string, resolvers: Resolvers): string {

@@ -1,7 +1,7 @@
 /** What applying declared definitions would change in PostgreSQL and Temporal. Nothing here changes anything. */
 import type { EventType } from '../core/event-type.ts';
 import { nextFireTimes } from '../core/fire-times.ts';
-import { canonicalJson, type JsonObject } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import { reviewedContentHash } from '../core/reviewed-content.ts';
 import type { Loaded } from '../definitions/load.ts';
 import type { DecideSinkMode } from '../sinks/sink-mode.ts';
@@ -34,6 +34,7 @@ export interface Change {
 export interface EventTypeChange {
   type: string;
   action: 'create' | 'update' | 'prune';
+  fields: Field[];
 }
 
 export interface Plan {
@@ -205,12 +206,13 @@ function eventTypeChanges(
 ): EventTypeChange[] {
   const changes = declared.flatMap((eventType): EventTypeChange[] => {
     const before = applied.get(eventType.type);
-    if (before && canonicalJson(before) === canonicalJson(eventType)) return [];
-    return [{ type: eventType.type, action: before ? 'update' : 'create' }];
+    if (!before) return [{ type: eventType.type, action: 'create', fields: [] }];
+    const fields = diffFields(before, eventType);
+    return fields.length > 0 ? [{ type: eventType.type, action: 'update', fields }] : [];
   });
   const kept = new Set(declared.map(({ type }) => type));
   const pruned = [...applied.keys()].filter((type) => !kept.has(type));
-  return [...changes, ...pruned.map((type) => ({ type, action: 'prune' as const }))].sort((a, b) =>
-    a.type < b.type ? -1 : 1,
+  return [...changes, ...pruned.map((type): EventTypeChange => ({ type, action: 'prune', fields: [] }))].sort(
+    (a, b) => (a.type < b.type ? -1 : 1),
   );
 }

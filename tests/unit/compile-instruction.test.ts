@@ -62,7 +62,7 @@ test('a misspelt field is found, in prompts and in tasks, each at its place', ()
 test('the types of an answer are those of its schema', () => {
   const wrong = { for_each: 'output.top.filter(t, t.rank < 2.5 && t.id == 1)', task: { title: 'x' } };
   expect(summary({ instructions: [instruction({ tasks: [wrong] })] })).toEqual([
-    'instructions.0.tasks.0.for_each: t.id == 1: no such overload: string == int',
+    'instructions.0.tasks.0.for_each: t.id == 1: no such overload: string == int (t.id is a text (string), 1 a whole number (int): write "1")',
   ]);
   const list = { type: 'array', items: { type: 'string' } };
   const whole = { for_each: 'output', task: { title: '{{ item.startsWith("a") }}' } };
@@ -102,7 +102,7 @@ test('the element of a list must not hide what is visible beside it', () => {
 test('rules and instructions share their names', () => {
   const instructions = [instruction({ id: 'r' }), instruction({ id: 'a' }), instruction({ id: 'a' })];
   expect(summary({ rules: [rule({})], instructions })).toEqual([
-    'instructions.2.id: the instruction id a is used twice',
+    'instructions.2.id: the instruction id a is used twice; it stands at instructions[1].id already',
     "instructions.0.id: the id r is a rule's already; rules and instructions share their names",
   ]);
 });

@@ -107,8 +107,11 @@ test('repeated rule ids and names are told at the second', () => {
     rules: [rule({}), rule({ id: 'other' }), rule({})],
   });
   expect(problemsOf(definition).map(({ path, message }) => [path.join('.'), message])).toEqual([
-    ['rules.2.id', 'the rule id r is used twice'],
-    ['context_sources.1.bind_to', 'the name context.a is used twice'],
+    ['rules.2.id', 'the rule id r is used twice; it stands at rules[0].id already'],
+    [
+      'context_sources.1.bind_to',
+      'the name context.a is used twice; it stands at context_sources[0].bind_to already',
+    ],
   ]);
 });
 
@@ -141,7 +144,7 @@ test('the element of for_each is typed by the list', () => {
   expect(problems).toEqual([
     expect.stringMatching(/rules\.0\.task\.title: item has no field agnt.*did you mean agent\?/),
     expect.stringMatching(/rules\.1\.condition: repo has no field do.*did you mean due\?/),
-    'rules.2.condition: item == 1: no such overload: string == int',
+    'rules.2.condition: item == 1: no such overload: string == int (item is a text (string), 1 a whole number (int): write "1")',
     expect.stringMatching(/rules\.3\.condition: unknown variable itm.*did you mean item\?/),
     'rules.4.for_each: gives object; expected a list',
   ]);

@@ -42,6 +42,46 @@ test('validate prints each error on a line of its own and ends with 1', async ()
   ]);
 });
 
+test('a warning is told, and the exit code stays 0', async () => {
+  const condition = 'condition: context.metrics.summary.runs > 3';
+  await using folder = await definitionFolder({ 'review.yaml': REVIEW.replace(/condition: .*/, condition) });
+  const { exitCode, output } = await validate(folder.path, [folder.in('review.yaml')]);
+  expect(exitCode).toBe(0);
+  expect(output.split('\n')).toEqual([
+    `✓ ${folder.in('review.yaml')}`,
+    expect.stringMatching(/review\.yaml:13:16 rules\[0\]\.condition: warning: .* \(optional_field\)$/),
+    '1 definition and 0 event types valid, 1 warning',
+  ]);
+  const { output: json } = await validate(folder.path, [folder.in('review.yaml')], true);
+  expect(JSON.parse(json)).toMatchObject({
+    ok: true,
+    errors: [],
+    warnings: [{ line: 13, column: 16, path: 'rules[0].condition', code: 'optional_field' }],
+  });
+});
+
+test('where no file could be opened the last line says so, and what was probably meant', async () => {
+  await using folder = await definitionFolder({ 'review.yaml': REVIEW });
+  const missing = folder.in('reveiw.yaml');
+  const message = `there is no such file or folder; did you mean \`${folder.in('review.yaml')}\`?`;
+  expect(await validate('absent', [missing])).toEqual({
+    exitCode: 1,
+    output: [
+      `✗ ${missing}`,
+      `${missing}:1:1 (file): ${message}`,
+      `nothing was checked: ${missing}: ${message}`,
+    ].join('\n'),
+  });
+});
+
+test('a folder without a file says so', async () => {
+  await using folder = await definitionFolder({}, {});
+  expect(await validate(folder.path, [])).toEqual({
+    exitCode: 0,
+    output: 'nothing was checked: no file there ends in .yaml or .yml',
+  });
+});
+
 test('validate --json tells hashes and errors in the form of the API', async () => {
   await using folder = await definitionFolder({ 'review.yaml': REVIEW, 'bad.yaml': HOURLY });
   const { exitCode, output } = await validate(folder.path, [], true);
@@ -67,6 +107,7 @@ test('validate --json tells hashes and errors in the form of the API', async () 
         message: 'expected the name of the file, `bad`; found `hourly`',
       },
     ],
+    warnings: [],
   });
 });
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { formatError } from '../../src/definitions/errors.ts';
+import { formatError, formatWarning } from '../../src/definitions/errors.ts';
 import { loadDefinitions } from '../../src/definitions/load.ts';
 import { createResolvers } from '../../src/resolvers/registry.ts';
 import { definitionFolder } from './definition-folder.ts';
@@ -29,6 +29,7 @@ test.each(examples.map(asFile))('the example %s in the guide for authors is vali
   );
   const result = await loadDefinitions(folder.path, createResolvers());
   expect(result.ok ? [] : result.errors.map(formatError)).toEqual([]);
+  expect(result.warnings.map(formatWarning)).toEqual([]);
   expect(result.files).toHaveLength(2);
 });
 

@@ -104,7 +104,13 @@ describe('what is refused, and where', () => {
   test.each([
     ['a tab as indentation', 'a:\n\tb: 1\n', 2, 1, /[Tt]ab/],
     ['a bracket that is never closed', 'a: [1, 2\nb: 3\n', 2, 1, /flow sequence|flow collection/i],
-    ['a duplicate key', 'a: 1\nb: 2\na: 3\n', 3, 1, 'the key `a` stands here a second time'],
+    [
+      'a duplicate key',
+      'a: 1\nb: 2\na: 3\n',
+      3,
+      1,
+      'the key `a` stands here a second time; it stands in line 1',
+    ],
     [
       'a duplicate key deep inside',
       'a:\n  - { b: 1, b: 2 }\n',

@@ -33,7 +33,56 @@ describe('the text', () => {
     [
       'a duplicate key',
       review('owner: kaizen', 'owner: kaizen\ntitle: Again'),
-      'review.yaml:4:1 title: the key `title` stands here a second time',
+      'review.yaml:4:1 title: the key `title` stands here a second time; it stands in line 2 already, and only one of the two can stay',
+    ],
+    [
+      'an expression that begins with `!`',
+      review(
+        'condition: context.metrics.summary.success_rate < 0.8',
+        'condition: !has(context.metrics.agent)',
+      ),
+      "review.yaml:13:16 (file): `!has(context.metrics.agent)` begins with `!`, which YAML reads as a tag; put the value in quotes, as in `'!has(context.metrics.agent)'`",
+    ],
+    [
+      'an expression that begins with `!` and has a text in it',
+      review(
+        'condition: context.metrics.summary.success_rate < 0.8',
+        'condition: !run.date.startsWith("2026")',
+      ),
+      /^review\.yaml:13:\d+ \(file\): `!run\.date\.startsWith\("2026"\)` begins with `!`, which YAML reads as a tag/,
+    ],
+    [
+      'a cron without quotes',
+      hourly('"15 * * * *"', '* * * * *'),
+      /^hourly\.yaml:6:\d+ \(file\): `\* \* \* \* \*` begins with `\*`, which YAML reads as an alias; put the value in quotes/,
+    ],
+    [
+      'a template that begins a text without quotes',
+      review('title: "Review {{ context.metrics.agent }}"', 'title: {{ context.metrics.agent }} review'),
+      /^review\.yaml:15:\d+ \(file\): `\{\{ context\.metrics\.agent \}\} review` begins with a brace, .*put the whole text in quotes$/,
+    ],
+    [
+      'an expression that begins with a text in quotes',
+      review(
+        'condition: context.metrics.summary.success_rate < 0.8',
+        'condition: "a" in context.metrics.agent',
+      ),
+      /^review\.yaml:13:\d+ \(file\): something follows the closing " of a text; put the whole value in quotes, as in `'"a" in context\.metrics\.agent'`/,
+    ],
+    [
+      'a text with a colon',
+      review('title: Review an agent', 'title: Review: an agent'),
+      /^review\.yaml:2:\d+ \(file\): a second `:` makes a field within this value; put a text that holds `: ` in quotes/,
+    ],
+    [
+      'a field that is indented too far',
+      review('    type: kaizen.metrics.recorded\n', '     type: kaizen.metrics.recorded\n'),
+      /^review\.yaml:7:\d+ \(file\): this is indented otherwise than a field beside it; begin it at the same column/,
+    ],
+    [
+      'a line that is no field',
+      review('owner: kaizen', 'owner'),
+      /^review\.yaml:\d+:\d+ \(file\): expected `name: value` here/,
     ],
     [
       'two documents',
@@ -89,9 +138,7 @@ describe('the shape', () => {
     [
       'an unknown field deep inside',
       review('      priority: medium', '      prio: medium'),
-      [
-        'review.yaml:16:7 rules[0].task.prio: unknown field `prio`; known fields: `title`, `description`, `target_repo`, `labels`, `priority`, `dedupe_key`',
-      ],
+      ['review.yaml:16:7 rules[0].task.prio: unknown field `prio`; did you mean `priority`?'],
     ],
     [
       'a missing field',
@@ -167,6 +214,75 @@ describe('the shape', () => {
   });
 });
 
+describe('faults of different kinds', () => {
+  const places = async (text: string, eventTypes?: Record<string, string>) =>
+    (await errorsOf({ 'review.yaml': text }, eventTypes)).map((error) => error.split(' ')[1]);
+
+  test('a cron that is none hides neither a source that needs an event nor a misspelt variable', async () => {
+    const text = `id: review
+title: t
+owner: o
+trigger: { schedule: { cron: "0 25 * * *" } }
+context_sources:
+  - { type: event-payload, bind_to: context.metrics }
+rules:
+  - { id: a, condition: contxt.metrics.x, task: { title: t } }
+`;
+    expect(await places(text)).toEqual([
+      'trigger.schedule.cron:',
+      'context_sources[0].type:',
+      'rules[0].condition:',
+    ]);
+  });
+
+  test('a wrong field hides no misspelt one in an expression', async () => {
+    const text = edit(
+      edit(REVIEW, 'priority: medium', 'prio: medium'),
+      'summary.success_rate',
+      'summary.sucess',
+    );
+    expect(await places(text)).toEqual(['rules[0].condition:', 'rules[0].task.prio:']);
+  });
+
+  test('an unknown event type hides no fault of an expression', async () => {
+    const text = edit(
+      edit(REVIEW, 'metrics.recorded', 'metrics.recorde'),
+      'condition: context',
+      'condition: contxt',
+    );
+    expect(await places(text)).toEqual(['trigger.event.type:', 'rules[0].condition:']);
+  });
+
+  test('an unknown source hides none either, and what it would bind is not told as wrong', async () => {
+    const text = edit(
+      edit(REVIEW, 'event-payload', 'event-paylod'),
+      'attributes.project',
+      'attributes.projekt',
+    );
+    expect(await places(text)).toEqual(['trigger.event.filter:', 'context_sources[0].type:']);
+  });
+
+  test('what stands in the place of a fault is never told of', async () => {
+    const text = edit(edit(REVIEW, 'id: review', 'id: Re view'), '  event:\n', '  event:\n    tpe: x\n');
+    const errors = await places(
+      edit(text, 'condition: context.metrics.summary.success_rate < 0.8', 'condition: 5'),
+    );
+    expect(errors).toEqual(['id:', 'trigger.event.tpe:', 'rules[0].condition:']);
+  });
+
+  test('an event type without an owner hides no fault of its schema', async () => {
+    const type = edit(
+      edit(METRICS_TYPE, 'owner: kaizen\n', ''),
+      'agent: { type: string }',
+      'agent: { type: strin }',
+    );
+    expect(await errorsOf({}, { 'kaizen.metrics.recorded.yaml': type })).toEqual([
+      expect.stringContaining('owner: missing required field'),
+      expect.stringContaining('attributes_schema.properties.agent.type: must be one of'),
+    ]);
+  });
+});
+
 describe('the trigger', () => {
   const cron = (text: string) => hourly('"15 * * * *"', JSON.stringify(text));
   test.each([
@@ -193,7 +309,7 @@ describe('the trigger', () => {
     [
       'a bad cron',
       cron('61 * * * *'),
-      /^hourly\.yaml:6:11 trigger\.schedule\.cron: expected a valid cron, found `61 \* \* \* \*`: /,
+      'hourly.yaml:6:11 trigger.schedule.cron: expected a minute from 0 to 59; found `61`',
     ],
     [
       'a cron of six fields',
@@ -250,6 +366,36 @@ describe('the trigger', () => {
       'a duration without a unit',
       hourly('    timezone:', '    jitter: "5"\n    timezone:'),
       'hourly.yaml:7:13 trigger.schedule.jitter: expected a duration like 30s, 15m, 1h or 7d, found the text `5`',
+    ],
+    [
+      'an interval in words',
+      hourly('cron: "15 * * * *"', 'every: 5 min'),
+      'hourly.yaml:6:12 trigger.schedule.every: expected a duration like 30s, 15m, 1h or 7d (`5 min` is written `5m`), found the text `5 min`',
+    ],
+    [
+      'an interval of two units',
+      hourly('cron: "15 * * * *"', 'every: 1h30m'),
+      'hourly.yaml:6:12 trigger.schedule.every: expected a duration like 30s, 15m, 1h or 7d (`1h30m` is written `90m`), found the text `1h30m`',
+    ],
+    [
+      'an interval that is a number',
+      hourly('cron: "15 * * * *"', 'every: 5'),
+      'hourly.yaml:6:12 trigger.schedule.every: expected a duration like 30s, 15m, 1h or 7d, found `5`',
+    ],
+    [
+      'an hour that no day has',
+      cron('0 25 * * *'),
+      'hourly.yaml:6:11 trigger.schedule.cron: expected an hour from 0 to 23; found `25`',
+    ],
+    [
+      'a month that no year has',
+      cron('0 0 1 0 *'),
+      'hourly.yaml:6:11 trigger.schedule.cron: expected a month from 1 to 12, or JAN to DEC; found `0`',
+    ],
+    [
+      'a range beyond midnight',
+      cron('0 22-2 * * *'),
+      'hourly.yaml:6:11 trigger.schedule.cron: expected the smaller end of a range first, as in `22-23,0-2`; found `22-2`',
     ],
     [
       'an interval under a second',
@@ -336,6 +482,29 @@ describe('expressions and templates', () => {
       'a condition that is no boolean',
       review(' < 0.8', ''),
       /^review\.yaml:13:\d+ rules\[0\]\.condition: .*true or false/,
+    ],
+    [
+      "an event's data by the name that others have for it",
+      review('event.attributes.project', 'event.payload.project'),
+      /trigger\.event\.filter: event has no field payload; .*did you mean attributes\?$/,
+    ],
+    [
+      'a number in quotes',
+      review('summary.success_rate < 0.8', 'summary.success_rate < "0.8"'),
+      /: no such overload: double < string \(context\.metrics\.summary\.success_rate is a number \(double\), "0\.8" a text \(string\): write 0\.8, without quotes\)$/,
+    ],
+    [
+      'an element of `for_each` by a name that nobody gave it',
+      review(
+        '    condition: context.metrics.summary.success_rate < 0.8',
+        '    for_each: \'["a"]\'\n    condition: team == "a"',
+      ),
+      /unknown variable team; visible are .*; the element of `for_each` is called item, or what `as` says, as in `as: team`$/,
+    ],
+    [
+      'an element where there is no list',
+      review('condition: context.metrics.summary.success_rate < 0.8', 'condition: item == "a"'),
+      /unknown variable item; visible are .*; only a rule with `for_each` has it$/,
     ],
     [
       'a template that does not end',
@@ -436,12 +605,12 @@ reports:
     [
       'a schema with an unknown type',
       broken('summary: { type: string }', 'summary: { type: strin }'),
-      /^triage\.yaml:17:26 instructions\[0\]\.output_schema\.properties\.summary\.type: must be one of .*found the text `strin`$/,
+      /^triage\.yaml:17:26 instructions\[0\]\.output_schema\.properties\.summary\.type: must be one of .*found the text `strin`; did you mean `string`\?$/,
     ],
     [
       'a schema with an unknown keyword',
       broken('      properties:\n', '      propertys:\n'),
-      /^triage\.yaml:17:9 instructions\[0\]\.output_schema\.propertys: .*unknown keyword: "propertys"/,
+      /^triage\.yaml:17:9 instructions\[0\]\.output_schema\.propertys: unknown keyword `propertys`; did you mean `properties`\?$/,
     ],
     [
       'an instruction with the name of a rule',
@@ -489,12 +658,12 @@ describe('event types', () => {
     [
       'a schema with an unknown type',
       type('agent: { type: string }', 'agent: { type: strin }'),
-      `${at}:8:20 attributes_schema.properties.agent.type: must be one of ["array","boolean","integer","null","number","object","string"], found the text \`strin\``,
+      `${at}:8:20 attributes_schema.properties.agent.type: must be one of ["array","boolean","integer","null","number","object","string"], found the text \`strin\`; did you mean \`string\`?`,
     ],
     [
       'a schema with an unknown keyword',
       type('  required: [agent, project, summary]', '  requird: [agent]'),
-      `${at}:6:12 attributes_schema.requird: not a usable JSON Schema: strict mode: unknown keyword: "requird"`,
+      `${at}:6:12 attributes_schema.requird: unknown keyword \`requird\`; did you mean \`required\`?`,
     ],
     [
       'a remote reference',
@@ -510,6 +679,49 @@ describe('event types', () => {
       'attributes that are no object',
       type('  type: object\n  required: [agent', '  type: array\n  required: [agent'),
       `${at}:5:9 attributes_schema.type: expected \`type: object\`, since attributes are an object`,
+    ],
+    [
+      'a keyword that is only begun, by the type that it stands beside',
+      type('runs: { type: integer }', 'runs: { type: integer, min: 0 }'),
+      `${at}:15:37 attributes_schema.properties.summary.properties.runs.min: unknown keyword \`min\`; did you mean \`minimum\`?`,
+    ],
+    [
+      'a keyword that is only begun, beside a type by another name',
+      type('runs: { type: integer }', 'runs: { type: integer }\n        all: { min: 0 }'),
+      '.all.min: unknown keyword `min`; expected one of `minimum`, `minLength`, `minItems`, `minProperties`',
+    ],
+    [
+      'a field that says of itself that it is optional',
+      type('runs: { type: integer }', 'runs: { type: integer, optional: true }'),
+      'unknown keyword `optional`; a field is optional unless `required` names it: leave this out',
+    ],
+    [
+      'a keyword of the same name as a field',
+      type('project: { type: string }', 'min: { type: string, min: 1 }'),
+      `${at}:9:31 attributes_schema.properties.min.min: unknown keyword \`min\`; did you mean \`minLength\`?`,
+    ],
+    [
+      'a field that stands beside `properties`',
+      type('  properties:\n    agent', '  build: { type: string }\n  properties:\n    agent'),
+      `${at}:7:10 attributes_schema.build: unknown keyword \`build\`; a field of the data belongs under \`properties\``,
+    ],
+    [
+      '`required` in a field of its own',
+      type('agent: { type: string }', 'agent: { type: string, required: true }'),
+      `${at}:8:38 attributes_schema.properties.agent.required: must be array, found \`true\`; \`required\` is a list of names beside \`properties\`, as in \`required: [repo]\``,
+    ],
+    [
+      'a type by the name that another language has for it',
+      type('runs: { type: integer }', 'runs: { type: int }'),
+      'found the text `int`; did you mean `integer`?',
+    ],
+    [
+      'a required field that the schema itself refuses',
+      type(
+        '  required: [agent, project, summary]',
+        '  additionalProperties: false\n  required: [agent, projet, summary]',
+      ),
+      `${at}:7:21 attributes_schema.required[1]: \`projet\` is required, and \`additionalProperties: false\` refuses it because \`properties\` does not declare it: nothing can ever pass; declare it or take it out; did you mean \`project\`?`,
     ],
     [
       'no schema at all',

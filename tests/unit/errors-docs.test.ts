@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { PROBLEMS } from '../../src/api/problem.ts';
 import { SKIP_ADVICE } from '../../src/cli/engagement-report.ts';
 import { QUARANTINE_REASONS } from '../../src/core/envelope.ts';
+import { WARNING_CODES } from '../../src/core/expression-warning.ts';
 import { matches as all, codes, read, rows, section } from './markdown.ts';
 
 const sources = globSync('src/**/*.ts').map(read);
@@ -53,6 +54,10 @@ test('it names the code of each error of its own', () => {
   expect(codesBelow('Starting and applying')).toEqual(unique(declared).filter((code) => !INTERNAL.has(code)));
 });
 
+test('it names each warning of definitions', () => {
+  expect(codesBelow('Warnings of definitions')).toEqual(unique(WARNING_CODES));
+});
+
 test('it names each type with which a workflow or an activity fails', () => {
   const thrown = sources.flatMap((source) => [
     ...all(source, /\b(?:nonRetryable|retryable)\([^()]*?'([a-z]+_[a-z_]+)',?\s*\)/g),
@@ -63,8 +68,12 @@ test('it names each type with which a workflow or an activity fails', () => {
 });
 
 test('every code has a meaning and something to do next', () => {
-  const rows = ['Run errors', 'Quarantine reasons', 'Skipped repositories', 'Failures in Temporal'].flatMap(
-    rowsBelow,
-  );
+  const rows = [
+    'Run errors',
+    'Quarantine reasons',
+    'Skipped repositories',
+    'Warnings of definitions',
+    'Failures in Temporal',
+  ].flatMap(rowsBelow);
   expect(rows.filter((cells) => cells.length !== 3 || cells.some((cell) => cell.trim() === ''))).toEqual([]);
 });

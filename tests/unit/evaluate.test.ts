@@ -168,10 +168,10 @@ describe('for_each', () => {
       ],
       data,
     );
-    expect(decision.rules.map(({ item, values, result }) => [item, values, result])).toEqual([
-      [data.runs[0], { 'repo.due': true }, true],
-      [data.runs[1], { 'repo.due': false }, false],
-      [data.runs[2], { 'repo.due': true }, true],
+    expect(decision.rules.map(({ item, as, values, result }) => [item, as, values, result])).toEqual([
+      [data.runs[0], 'repo', { 'repo.due': true }, true],
+      [data.runs[1], 'repo', { 'repo.due': false }, false],
+      [data.runs[2], 'repo', { 'repo.due': true }, true],
     ]);
     expect(decision.tasks.map(({ position, spec }) => [position, spec.title])).toEqual([
       [0, 'Run a'],

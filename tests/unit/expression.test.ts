@@ -104,6 +104,35 @@ describe('numbers', () => {
   });
 });
 
+describe('what does not fit together', () => {
+  test.each([
+    [
+      'event.attributes.agent == 3',
+      'event.attributes.agent is a text (string), 3 a whole number (int): write "3"',
+    ],
+    [
+      'event.attributes.runs == "3"',
+      'event.attributes.runs is a whole number (int), "3" a text (string): write 3, without',
+    ],
+    ['event.attributes.rate > "3"', 'write 3.0, without quotes'],
+    ['event.attributes.failed == "true"', '"true" a text (string): write true, without quotes'],
+    ['event.attributes.agent + event.attributes.runs', 'write string(event.attributes.runs)'],
+    ['"a" in event.attributes.agent', 'write event.attributes.agent.contains("a")'],
+    ['event.attributes.agent == null', 'where it may be missing, ask with has(…)'],
+    ['event.attributes.agent == event.attributes.list', 'event.attributes.list a list)'],
+  ])('says which side is what, and what to write: %s', (source, hint) => {
+    expect(problemOf(source).message).toContain(hint);
+  });
+
+  test.each([
+    ['event.attributes.agent.lower() == "a"', 'did you mean lowerAscii?'],
+    ['len(event.attributes.agent) > 3', 'did you mean size?'],
+    ['event.attributes.agent.startswith("a")', 'did you mean startsWith?'],
+  ])('names the function that is meant: %s', (source, hint) => {
+    expect(problemOf(source).message).toContain(hint);
+  });
+});
+
 describe('what other languages write', () => {
   test.each([
     ['event.attributes.rate > 0.5 and event.attributes.rate < 0.8', '&& for and'],

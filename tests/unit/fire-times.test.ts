@@ -165,10 +165,16 @@ describe('what a cron may be', () => {
 
   test.each([
     ['5/15 * * * *', /^expected a valid cron, found `5\/15 \* \* \* \*`: .*numeric prefix/],
-    ['*/90 * * * *', /^expected a valid cron, found `\*\/90 \* \* \* \*`: /],
-    ['*/0 * * * *', /^expected a valid cron/],
-    ['0 3-26/5 * * *', 'expected a range up to 23; found `3-26/5`'],
-    ['0 22-2 * * *', /^expected a valid cron/],
+    ['*/90 * * * *', 'expected a step from 1 to 59; found `*/90`'],
+    ['*/0 * * * *', 'expected a step from 1 to 59; found `*/0`'],
+    ['0 3-26/5 * * *', 'expected an hour from 0 to 23; found `3-26/5`'],
+    ['0 22-2 * * *', 'expected the smaller end of a range first, as in `22-23,0-2`; found `22-2`'],
+    [
+      '0 0 * * FRI-MON',
+      'expected the smaller end of a range first, as in `FRI-SAT,SUN-MON`; found `FRI-MON`',
+    ],
+    ['0 0 * JUNE *', /found `JUNE` in the cron$/],
+    ['0 0 * MON *', 'expected a month from 1 to 12, or JAN to DEC; found `MON`'],
     ['0 0 L * *', /found `L` in the cron$/],
     ['0 0 15W * *', /found `15W` in the cron$/],
     ['0 0 * * FRIL', /found `FRIL` in the cron$/],

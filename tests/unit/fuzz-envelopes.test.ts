@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { decodeMessage, decodeMessages } from '../../src/bridge/decode.ts';
 import { createAttributesValidator } from '../../src/core/attributes.ts';
-import { QUARANTINE_REASONS } from '../../src/core/envelope.ts';
+import { QUARANTINE_REASONS, readEventId } from '../../src/core/envelope.ts';
 import type { EventType } from '../../src/core/event-type.ts';
 import { findUnstorable } from '../../src/core/storable.ts';
 import type { Registry } from '../../src/definitions/applied-registry.ts';
@@ -101,6 +101,8 @@ test('any message is a candidate that can be stored, or refused for a known reas
       if ('reason' in decoded) {
         expect(QUARANTINE_REASONS).toContain(decoded.reason);
         expect(decoded.violations.length).toBeGreaterThan(0);
+        const id = readEventId(message.bytes);
+        expect(id === null || (id.length <= 200 && findUnstorable(id) === null)).toBe(true);
       } else {
         expect(findUnstorable(decoded.envelope)).toBeNull();
         expect(decoded.envelope.type).toBe(eventType.type);
