@@ -11,11 +11,12 @@ import {
 } from '../schedules/backfill.ts';
 import { type Queryable, rehearsal, transaction } from '../store/pool.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { findDefinition } from './find-definition.ts';
 import { dryRunFlag, idText, inUtc, storableText, timeText } from './inputs.ts';
 import { timestamp, uuidText } from './outputs.ts';
 import { Problem, problems } from './problem.ts';
 import { requestedBy, retryHeaders } from './request-headers.ts';
-import { findDefinition, refuseDisabled, type StartRunDeps } from './start-run.ts';
+import { refuseDisabled, type StartRunDeps } from './start-run.ts';
 
 export interface BackfillRoutesDeps extends StartRunDeps {
   metrics: Metrics;

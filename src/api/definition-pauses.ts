@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type DefinitionRoutesDeps, definitionExample, definitionItem, toItems } from './definitions.ts';
+import { findDefinition } from './find-definition.ts';
 import { idText, storableText } from './inputs.ts';
 import { createPauses, type PauseDeps } from './pause-definition.ts';
 import { problems } from './problem.ts';
-import { findDefinition } from './start-run.ts';
 
 const reason = storableText(1000).regex(/\S/, 'expected a text that is not blank');
 

@@ -7,12 +7,13 @@ import type { Pool } from '../store/pool.ts';
 import { readLastRuns } from '../store/run-views.ts';
 import { readPausesByHand } from '../store/schedules.ts';
 import { dryRunAnswer } from './dry-run.ts';
+import { findDefinition } from './find-definition.ts';
 import { idText, pageQuery } from './inputs.ts';
 import { listOf, started, timestamp, uuidText } from './outputs.ts';
 import { pageByName } from './page-by-name.ts';
 import { problems } from './problem.ts';
 import { requestedBy, requestHeaders } from './request-headers.ts';
-import { createManualRuns, findDefinition, type StartRunDeps, startRunBody } from './start-run.ts';
+import { createManualRuns, type StartRunDeps, startRunBody } from './start-run.ts';
 
 export interface DefinitionRoutesDeps extends StartRunDeps {
   pool: Pool;

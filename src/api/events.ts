@@ -4,6 +4,7 @@ import type { Envelope } from '../core/envelope.ts';
 import { listDecisions } from '../store/event-decisions.ts';
 import { FATES, findEvents, listEvents } from '../store/events.ts';
 import type { Pool } from '../store/pool.ts';
+import { RUN_STATUSES } from '../store/runs.ts';
 import { idText, pageQuery } from './inputs.ts';
 import { jsonObject, listOf, timestamp, uuidText } from './outputs.ts';
 import { Problem, problems } from './problem.ts';
@@ -29,6 +30,7 @@ export const decision = z.object({
   reason: z.string().nullable(),
   values: jsonObject.describe('What the filter read'),
   run_id: uuidText.nullable(),
+  run_status: z.enum(RUN_STATUSES).nullable().describe('Of that run; null where it is not on record'),
   decided_at: timestamp,
 });
 
@@ -39,6 +41,7 @@ export const decisionExample = {
   reason: null,
   values: { 'event.attributes.project': 'kaizen-agentic' },
   run_id: '8c1f6f0a-5f0e-5d55-9b0e-0f2a1c9f7a11',
+  run_status: 'completed',
   decided_at: '2026-11-20T08:15:00.25Z',
 };
 
@@ -125,8 +128,7 @@ export function eventRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod {
         const { event: wanted } = request.params;
         const [found, ...others] = await findEvents(pool, wanted);
         if (!found) {
-          const where =
-            'an event that was refused is in quarantine (`quarantine list`, GET /api/v1/quarantine)';
+          const where = `one that was refused is in quarantine (\`quarantine list --event-id ${wanted}\`, GET /api/v1/quarantine?event_id=…)`;
           throw new Problem('not_found', `no accepted event has the event_uid or id ${wanted}; ${where}`);
         }
         if (others.length > 0) {

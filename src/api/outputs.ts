@@ -18,6 +18,7 @@ export const violations = z.array(z.object({ pointer: z.string(), message: z.str
 export const ruleTrace = z.object({
   rule_id: z.string(),
   item: jsonValue.optional().describe('The element, with `for_each`'),
+  as: z.string().optional().describe('What the rule calls the element, where that is not `item`'),
   expression: z.string(),
   values: jsonObject.describe('What the expression read'),
   result: z.boolean().nullable().describe('null where it could not be evaluated'),

@@ -13,6 +13,7 @@ import { listTicks } from '../store/schedule-ticks.ts';
 import { type DefinitionRoutesDeps, definitionExample, definitionItem, toItems } from './definitions.ts';
 import { jsonObject, timestamp, uuidText, violations } from './outputs.ts';
 import { problems } from './problem.ts';
+import { refusedEventId } from './quarantine.ts';
 import { run, runExample } from './runs.ts';
 import { tick, tickExample } from './ticks.ts';
 
@@ -94,6 +95,7 @@ const overview = z.object({
     .array(
       z.object({
         id: uuidText,
+        event_id: refusedEventId,
         received_at: timestamp,
         subject: z.string(),
         reason: z.enum(QUARANTINE_REASONS),
@@ -152,6 +154,7 @@ const example: z.output<typeof overview> = {
   refused: [
     {
       id: '7d9f0b52-6a58-5a0e-8f3b-2b9d7c1e4a60',
+      event_id: '01J',
       received_at: '2026-11-20T08:15:00.2Z',
       subject: 'activity.kaizen.metrics.recorded',
       reason: 'invalid_attributes',

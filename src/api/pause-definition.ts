@@ -13,6 +13,7 @@ import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import { renewBudget } from '../store/task-budgets.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { definitionNotFound } from './find-definition.ts';
 import { Problem } from './problem.ts';
 
 export interface PauseDeps {
@@ -50,7 +51,7 @@ export function createPauses(deps: PauseDeps): Pauses {
   return {
     async pause(definitionId, reason) {
       const ticks = await changed(deps.pool, async (client) => {
-        if (!(await findCurrentDefinition(client, definitionId))) throw unknown(definitionId);
+        if (!(await findCurrentDefinition(client, definitionId))) throw definitionNotFound(definitionId);
         return beginPause(client, deps.temporalSchedules, definitionId, reason);
       });
       deps.metrics.ticks.inc({ definition_id: definitionId, outcome: 'paused' }, ticks);
@@ -98,7 +99,7 @@ async function endPauseAndRelease(
   // Before what is held is read, for the same reason: commits that hold because of it are waited for.
   await renewBudget(client, definitionId);
   const waiting = await countHeld(client, definitionId);
-  if (!definition && !pause && waiting === 0) throw unknown(definitionId);
+  if (!definition && !pause && waiting === 0) throw definitionNotFound(definitionId);
   let released: Released = { events: 0, dispatch_ids: [], queued_definitions: [] };
   let discarded = 0;
   if (waiting > 0 && held === 'discard') {
@@ -120,10 +121,6 @@ function runnable(definition: DefinitionRow | null, definitionId: string, waitin
 }
 
 const resumption = (reason: string | undefined) => (reason === undefined ? 'resumed' : `resumed: ${reason}`);
-
-function unknown(definitionId: string): Problem {
-  return new Problem('not_found', `no definition has the id ${definitionId}`);
-}
 
 /** `work` never rejects, and goes on where it takes longer. */
 async function bounded(work: Promise<void>): Promise<void> {

@@ -4,11 +4,19 @@ import { z } from 'zod';
 import { applyPlannedFolder, type FolderDeps, planFolder } from '../schedules/plan-folder.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { jsonValue, timestamp } from './outputs.ts';
-import { definitionError, problems } from './problem.ts';
+import { definitionError, definitionWarning, problems } from './problem.ts';
 
 export interface PlanRoutesDeps extends FolderDeps {
   logger: Logger;
 }
+
+const fields = z.array(
+  z.object({
+    path: z.string().describe('As in `trigger.schedule.cron`'),
+    from: jsonValue.describe('null where there is nothing'),
+    to: jsonValue,
+  }),
+);
 
 const plan = z.object({
   changes: z.array(
@@ -17,13 +25,7 @@ const plan = z.object({
       action: z
         .enum(['create', 'update', 'enable', 'disable', 'prune', 'drift'])
         .describe('`drift`: somebody changed the schedule in Temporal by hand'),
-      fields: z.array(
-        z.object({
-          path: z.string().describe('As in `trigger.schedule.cron`'),
-          from: jsonValue.describe('null where there is nothing'),
-          to: jsonValue,
-        }),
-      ),
+      fields,
       next_fire_times: z.array(timestamp).describe('At most five; none where nothing will fire'),
       timezone: z.string().nullable().describe('Of the schedule'),
       emit: z.enum(['audit', 'live']).nullable().describe('What it says; null where nothing will run'),
@@ -31,8 +33,9 @@ const plan = z.object({
       sink_reason: z.string().nullable().describe('Why they will be `audit`'),
     }),
   ),
-  event_types: z.array(z.object({ type: z.string(), action: z.enum(['create', 'update', 'prune']) })),
+  event_types: z.array(z.object({ type: z.string(), action: z.enum(['create', 'update', 'prune']), fields })),
   errors: z.array(definitionError).describe('With one of them there are no changes'),
+  warnings: z.array(definitionWarning).describe('What works, if perhaps not as it is meant'),
 });
 
 const example = {
@@ -54,8 +57,9 @@ const example = {
       sink_reason: 'the definition says emit: audit',
     },
   ],
-  event_types: [{ type: 'kaizen.metrics.recorded', action: 'create' }],
+  event_types: [{ type: 'kaizen.metrics.recorded', action: 'create', fields: [] }],
   errors: [],
+  warnings: [],
 };
 
 const tags = ['definitions'];

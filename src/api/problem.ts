@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import type { Violation } from '../core/envelope.ts';
+import { WARNING_CODES } from '../core/expression-warning.ts';
 import type { DefinitionError } from '../definitions/errors.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -68,6 +69,8 @@ export const definitionError = z.object({
   path: z.string().describe('As in `rules[0].condition`; empty where the file as a whole is meant'),
   message: z.string(),
 });
+
+export const definitionWarning = definitionError.extend({ code: z.enum(WARNING_CODES) });
 
 export const problemShape = z
   .object({

@@ -13,12 +13,19 @@ import {
   type QuarantinedEvent,
 } from '../store/quarantined-events.ts';
 import { decision, decisionExample } from './events.ts';
-import { dryRunFlag, isUuid, pageQuery, pathUuid, storableText } from './inputs.ts';
+import { dryRunFlag, idText, isUuid, pageQuery, pathUuid, storableText } from './inputs.ts';
 import { timestamp, uuidText, violations } from './outputs.ts';
 import { Problem, problems } from './problem.ts';
 
+/** Also of what the overview shows. */
+export const refusedEventId = z
+  .string()
+  .nullable()
+  .describe('The `id` of the event; null where it could not be read so far');
+
 const quarantined = z.object({
   id: uuidText,
+  event_id: refusedEventId,
   received_at: timestamp,
   subject: z.string(),
   headers: z.record(z.string(), z.array(z.string())),
@@ -35,6 +42,7 @@ const quarantined = z.object({
 
 const example = {
   id: '7d9f0b52-6a58-5a0e-8f3b-2b9d7c1e4a60',
+  event_id: '01J',
   received_at: '2026-11-20T08:15:00.2Z',
   subject: 'activity.kaizen.metrics.recorded',
   headers: {},
@@ -91,6 +99,7 @@ const redriven = z
   .meta({ examples: [{ fate: 'accepted', decisions: [decisionExample] }] });
 
 const query = z.strictObject({
+  event_id: idText.optional(),
   state: z.enum(QUARANTINE_STATES).optional(),
   reason: z.enum(QUARANTINE_REASONS).optional(),
   ...pageQuery,

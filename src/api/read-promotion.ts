@@ -11,8 +11,8 @@ import { findAuditRun, listRevisions } from '../store/reviewed-runs.ts';
 import { findLatestReview, type Review } from '../store/run-reviews.ts';
 import { findRun, type RunView } from '../store/run-views.ts';
 import { listTasksOfRun } from '../store/task-spawn-log.ts';
+import { findDefinition } from './find-definition.ts';
 import { askOpenTasks } from './open-tasks.ts';
-import { findDefinition } from './start-run.ts';
 
 export interface PromotionDeps {
   pool: Pool;

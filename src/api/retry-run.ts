@@ -22,6 +22,7 @@ import { hasUnsentTasks } from '../store/task-spawn-log.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type DryRun, factsOf, type RehearseDeps, rehearseRun } from './dry-run.ts';
 import { Problem } from './problem.ts';
+import { runNotFound } from './run-id.ts';
 import { refuseDisabled } from './start-run.ts';
 import { insertStartingRun, type StartedRun, type StartingRun, startWorkflow } from './started-run.ts';
 
@@ -101,7 +102,7 @@ async function findFailed(
   id: string,
 ): Promise<{ failed: StandingRun; definition: ActiveDefinition }> {
   const run = (await readRunsForPrepare(deps.pool, [id])).get(id);
-  if (!run) throw new Problem('not_found', `no run has the id ${id}`);
+  if (!run) throw runNotFound(id);
   refuseUnfailed(run);
   const definition = (await deps.registry.current()).find(run.definition_id);
   if (!definition) {

@@ -22,6 +22,7 @@ import { type Pool, transaction } from '../store/pool.ts';
 import { findRunByTriggerKey } from '../store/runs.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type DryRun, factsOf, rehearseRun } from './dry-run.ts';
+import { findDefinition } from './find-definition.ts';
 import { dryRunFlag, inUtc, storableText, timeText } from './inputs.ts';
 import { Problem } from './problem.ts';
 import { insertStartingRun, type StartedRun, type StartingRun, startWorkflow } from './started-run.ts';
@@ -114,16 +115,6 @@ export function createManualRuns(deps: StartRunDeps): ManualRuns {
       return rehearseRun({ revision, event, run }, { resolvers: deps.resolvers, askModel });
     },
   };
-}
-
-export function findDefinition(registry: Registry, definitionId: string): ActiveDefinition {
-  const definition = registry.find(definitionId);
-  if (!definition)
-    throw new Problem(
-      'not_found',
-      `no definition has the id ${definitionId}; a file counts once it is applied`,
-    );
-  return definition;
 }
 
 export function refuseDisabled({ definition }: ActiveDefinition): void {

@@ -3,9 +3,10 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Trust, TrustTick } from '../trust/evidence.ts';
 import type { ReadTrust } from '../trust/read-trust.ts';
+import { definitionNotFound } from './find-definition.ts';
 import { idText } from './inputs.ts';
 import { timestamp, uuidText } from './outputs.ts';
-import { Problem, problems } from './problem.ts';
+import { problems } from './problem.ts';
 
 export interface TrustRoutesDeps {
   readTrust: ReadTrust;
@@ -44,6 +45,7 @@ const trust = z.object({
   definition_id: z.string(),
   required: z.int().describe('How many of the newest ticks in a row have to be clean'),
   trusted: z.boolean(),
+  scheduled: z.boolean().describe('False: trust is about the ticks of a schedule, and it has none'),
   reason: z.string().describe('Why it is trusted, or what is in the way'),
   clean_streak: z
     .int()
@@ -61,6 +63,7 @@ const example: Trust = {
   definition_id: 'daily-statehub-wsjf-triage',
   required: 3,
   trusted: true,
+  scheduled: true,
   reason: `the last 3 scheduled runs are clean, and run ${FIRST_RUN} was called useful at 2026-11-20T09:00:00.1Z`,
   clean_streak: 3,
   feedback: { run_id: FIRST_RUN, verdict: 'useful', at: '2026-11-20T09:00:00.1Z' },
@@ -100,7 +103,7 @@ export function trustRoutes({ readTrust }: TrustRoutesDeps): FastifyPluginAsyncZ
       async (request) => {
         const { definition_id } = request.params;
         const found = await readTrust(definition_id, request.query.required);
-        if (!found) throw new Problem('not_found', `no definition has the id ${definition_id}`);
+        if (!found) throw definitionNotFound(definition_id);
         return found;
       },
     );

@@ -1,6 +1,7 @@
 /** What was refused is kept whole while there is room, and counted past QUARANTINE_MAX_BYTES. */
+import { readEventId } from '../core/envelope.ts';
 import type { Queryable } from '../store/pool.ts';
-import { countOverflow } from '../store/quarantine-overflow.ts';
+import { countOverflow, type OverflowedMessage } from '../store/quarantine-overflow.ts';
 import { readQuarantineBytes } from '../store/quarantine-volume.ts';
 import {
   insertQuarantined,
@@ -28,8 +29,8 @@ export async function writeQuarantine(
   if (fresh.length === 0) return { quarantined: [], overflowed: [] };
   const { kept, overflowed } = divide(fresh, maxBytes - (await readQuarantineBytes(client)));
   const written = new Set([
-    ...(kept.length > 0 ? await insertQuarantined(client, kept.map(toRow)) : []),
-    ...(overflowed.length > 0 ? await countOverflow(client, overflowed.map(toRow)) : []),
+    ...(kept.length > 0 ? await insertQuarantined(client, kept.map(toKept)) : []),
+    ...(overflowed.length > 0 ? await countOverflow(client, overflowed.map(toCounted)) : []),
   ]);
   const isWritten = (one: Refused) => written.has(idOf(one));
   return { quarantined: fresh.filter(isWritten), overflowed: overflowed.filter(isWritten) };
@@ -51,6 +52,17 @@ function sizeOf({ message: { bytes, headers }, violations }: Refused): number {
   return bytes.byteLength + JSON.stringify(headers).length + JSON.stringify(violations).length;
 }
 
-function toRow(one: Refused): NewQuarantinedEvent {
-  return { ...one.message, id: idOf(one), reason: one.reason, violations: one.violations };
-}
+const toCounted = (one: Refused): OverflowedMessage => ({
+  id: idOf(one),
+  reason: one.reason,
+  subject: one.message.subject,
+  stream_seq: one.message.stream_seq,
+});
+
+const toKept = (one: Refused): NewQuarantinedEvent => ({
+  ...one.message,
+  id: idOf(one),
+  event_id: readEventId(one.message.bytes),
+  reason: one.reason,
+  violations: one.violations,
+});

@@ -1,4 +1,4 @@
-/** A backtest for people: what was compared, what it came to, and each kind of difference with a few examples. */
+/** A backtest for people: the verdict, what was compared, and each kind of difference with a few examples. */
 import type { BacktestReport, Difference, Example, Note } from '../backtest/report.ts';
 import type { TaskSpec } from '../core/decision.ts';
 import { type Field, failureLines, fieldLines, indent, valueLines } from './details.ts';
@@ -13,11 +13,11 @@ export function backtestStory(terminal: Terminal, report: BacktestReport): strin
       'bold',
       `${printable(report.definition_id)} as in ${printable(report.file)}, against what was recorded`,
     ),
-    ...indent(fieldLines(terminal, headOf(report))),
-    ...indent(report.notes.map((note) => terminal.style('yellow', NOTES[note]))),
-    '',
     verdictOf(terminal, report),
     ...notComparedLines(terminal, report),
+    '',
+    ...indent(fieldLines(terminal, headOf(report))),
+    ...indent(report.notes.map((note) => terminal.style('yellow', NOTES[note]))),
     ...report.differences.flatMap((one) => ['', ...differenceLines(terminal, report, one)]),
   ];
 }
@@ -116,7 +116,7 @@ function verdictOf(terminal: Terminal, report: BacktestReport): string {
     : not_reproducible > 0
       ? `${untold}, and there are ${list}.`
       : sameText(terminal, report);
-  return `Nothing was written or sent. ${verdict}`;
+  return `${verdict} Nothing was written or sent.`;
 }
 
 function sameText(terminal: Terminal, { compared, events, ticks }: BacktestReport): string {

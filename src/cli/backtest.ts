@@ -1,7 +1,9 @@
 /** `backtest`: what a definition file would have done with the events and ticks that are on record. */
-import { dirname, relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BacktestReport } from '../backtest/report.ts';
+import { DEFINITION_ID } from '../core/definition.ts';
 import type { EventType } from '../core/event-type.ts';
 import type { LoadedDefinition } from '../definitions/check.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
@@ -21,7 +23,12 @@ interface Options extends ApiOptions {
 const PROGRESS_EVERY_MS = 2_000;
 
 export function addBacktest(program: Command, cli: Cli): void {
-  apiCommand(program, 'backtest <file>', 'what a definition file would have done, against what was recorded')
+  apiCommand(
+    program,
+    'backtest <file>',
+    'what a definition file would have done, against what was recorded',
+    'the whole comparison',
+  )
     .option('--since <time>', 'from when on: a time, or a while ago like 24h or 7d', '7d')
     .option('--until <time>', 'until when (default: now)')
     .option('--examples <n>', 'how many to show of each difference, 0 to 100', parseExamples, 3)
@@ -59,6 +66,7 @@ async function load(
   const { loadPaths } = await import('../definitions/load.ts');
   const { printValidation } = await import('./definitions-validate.ts');
   const definitionsDir = relative(process.cwd(), cli.readConfig().DEFINITIONS_DIR) || '.';
+  refuseId(file, definitionsDir);
   const result = await loadPaths([file], { resolvers, definitionsDir });
   if (!result.ok) {
     printValidation(result, { json: json === true, print: cli.terminal.print });
@@ -74,6 +82,17 @@ async function load(
   }
   throw new UsageError(
     `${file} holds ${loaded ? result.definitions.length : 'no'} definitions; expected the file of one`,
+  );
+}
+
+/** Other commands take the id of a definition, which needs no file; this one is about what stands in a file. */
+function refuseId(given: string, definitionsDir: string): void {
+  if (!DEFINITION_ID.test(given) || existsSync(given)) return;
+  const file = join(definitionsDir, `${given}.yaml`);
+  throw new UsageError(
+    existsSync(file)
+      ? `backtest takes a file, and ${given} is an id: activity-core backtest ${file}`
+      : `backtest takes the file of a definition, which need not be applied, and there is none at ${given} or ${file}`,
   );
 }
 

@@ -29,12 +29,17 @@ export interface ApiOptions {
   json?: boolean;
 }
 
-/** A sub-command that asks the API: it has `--json` and `--api`. */
-export function apiCommand(parent: Command, nameAndArguments: string, description: string): Command {
+/** A sub-command that asks the API: it has `--json` and `--api`. `json`: what the first one prints. */
+export function apiCommand(
+  parent: Command,
+  nameAndArguments: string,
+  description: string,
+  json = "the API's answer",
+): Command {
   return parent
     .command(nameAndArguments)
     .description(description)
-    .option('--json', "print the API's answer as JSON")
+    .option('--json', `print ${json} as JSON`)
     .option('--api <url>', 'the API to ask (default: ACTIVITY_CORE_API, else the running dev instance)');
 }
 

@@ -30,7 +30,7 @@ async function apply(cli: Cli, options: ApiOptions): Promise<PlanAnswer> {
 
 /** Both ways say the same of invalid files. */
 function invalidAnswer(error: unknown): PlanAnswer {
-  const nothing = { changes: [], event_types: [] };
+  const nothing = { changes: [], event_types: [], warnings: [] };
   if (error instanceof InvalidDefinitionsError) return { ...nothing, errors: error.errors };
   if (error instanceof ApiProblemError && error.code === 'invalid_definitions')
     return { ...nothing, errors: [...error.definitionErrors] };

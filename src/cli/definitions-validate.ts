@@ -1,5 +1,5 @@
 /** `definitions validate`: reads files, says what is wrong with them. Needs no server. */
-import { type DefinitionError, formatError } from '../definitions/errors.ts';
+import { type DefinitionError, formatError, formatWarning } from '../definitions/errors.ts';
 import { type LoadResult, loadPaths } from '../definitions/load.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 
@@ -12,7 +12,7 @@ export interface ValidateInput {
   print(line: string): void;
 }
 
-/** The exit code: 1 where anything is wrong. */
+/** The exit code: 1 where anything is wrong; a warning is not. */
 export async function validateCommand(input: ValidateInput): Promise<0 | 1> {
   const { paths, definitionsDir, json, resolvers, print } = input;
   const result = await loadPaths(paths.length > 0 ? paths : [definitionsDir], { resolvers, definitionsDir });
@@ -41,20 +41,40 @@ function asJson(result: LoadResult, errors: DefinitionError[]) {
       .filter(({ kind }) => kind === 'event_type')
       .map(({ name, file }) => ({ type: name, file })),
     errors,
+    warnings: result.warnings,
   };
 }
 
 function printSummary(result: LoadResult, errors: DefinitionError[], print: (line: string) => void): void {
   const errorsByFile = Map.groupBy(errors, ({ file }) => file);
+  const warningsByFile = Map.groupBy(result.warnings, ({ file }) => file);
   const files = [...new Set([...result.files.map(({ file }) => file), ...errorsByFile.keys()])].sort();
   for (const file of files) {
     const found = errorsByFile.get(file) ?? [];
     print(`${found.length === 0 ? '✓' : '✗'} ${file}`);
     for (const error of found) print(formatError(error));
+    for (const warning of warningsByFile.get(file) ?? []) print(formatWarning(warning));
   }
-  const { definitions, eventTypes } = result;
-  const valid = `${count(definitions.length, 'definition')} and ${count(eventTypes.length, 'event type')} valid`;
-  print(errors.length === 0 ? valid : `${valid}, ${count(errors.length, 'error')}`);
+  print(summaryOf(result, errors));
+}
+
+function summaryOf(
+  { definitions, eventTypes, files, warnings }: LoadResult,
+  errors: DefinitionError[],
+): string {
+  // Without a file that could be opened, how many are valid says nothing.
+  if (files.length === 0) {
+    const [first, ...others] = errors;
+    if (!first) return 'nothing was checked: no file there ends in .yaml or .yml';
+    return others.length > 0
+      ? `nothing was checked: ${count(errors.length, 'error')}`
+      : `nothing was checked: ${first.file}: ${first.message}`;
+  }
+  return [
+    `${count(definitions.length, 'definition')} and ${count(eventTypes.length, 'event type')} valid`,
+    ...(errors.length > 0 ? [count(errors.length, 'error')] : []),
+    ...(warnings.length > 0 ? [count(warnings.length, 'warning')] : []),
+  ].join(', ');
 }
 
 function count(n: number, noun: string): string {

@@ -9,16 +9,18 @@ import {
   type ServiceConfig,
   withServers,
 } from '../config.ts';
+import { formatWarning } from '../definitions/errors.ts';
 import { defaultCacheDir, type ServerExit, type Servers, startServers } from '../dev/servers.ts';
 import { applyPlannedFolder } from '../schedules/plan-folder.ts';
 import { ScheduleRefusedError } from '../schedules/schedule-errors.ts';
 import { type Service, startService } from '../service/service.ts';
 import { migrate } from '../store/migrate.ts';
 import { createPool } from '../store/pool.ts';
-import { createLogger, type Logger } from '../telemetry/logger.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { freeAdminPort } from './admin-port.ts';
 import { withFolder } from './definitions-folder.ts';
 import { type DevFileContent, writeDevFile } from './dev-file.ts';
+import { openDevLog } from './dev-log.ts';
 import { openSurroundings, type Surroundings } from './dev-surroundings.ts';
 import { MIGRATIONS_DIR } from './folders.ts';
 import { onStopSignal } from './stop-signal.ts';
@@ -36,7 +38,6 @@ const RESTART_WINDOW_MS = 60_000;
 
 export async function devCommand(options: DevOptions): Promise<number> {
   const config = readDevConfig();
-  const logger = createLogger(config.LOG_LEVEL);
   const stateDir = options.stateDir ? resolve(options.stateDir) : await defaultStateDir(options.ephemeral);
   const devFile = join(stateDir, 'dev.json');
   const say = (message: string) => console.log(message);
@@ -55,6 +56,8 @@ export async function devCommand(options: DevOptions): Promise<number> {
       if (stopping.signal.aborted) throw error;
       throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
     });
+    const { LOG_LEVEL: level } = config;
+    const { logger, place: logPlace } = openDevLog({ level, stateDir, stderr: process.stderr });
     restarts = createRestarts(servers, logger);
     // What a crash has left names processes that are gone.
     await rm(devFile, { force: true });
@@ -77,8 +80,12 @@ export async function devCommand(options: DevOptions): Promise<number> {
     if (!stopping.signal.aborted) {
       await writeDevFile(devFile, devFileContent(servers, surroundings, service.url));
       const isDefault = options.stateDir === null && !options.ephemeral;
-      const sink = sinkStory(config.ISSUE_SINK_TYPE);
-      say(summary(servers, [...surroundings.told, ['issue sink', sink]], service.url, stateDir, isDefault));
+      const told: Surroundings['told'] = [
+        ...surroundings.told,
+        ['issue sink', sinkStory(config.ISSUE_SINK_TYPE)],
+        ['log', logPlace],
+      ];
+      say(summary(servers, told, service.url, stateDir, isDefault));
     }
     const failure = await Promise.race([
       stopping.requested,
@@ -153,6 +160,7 @@ async function prepare(config: ServiceConfig, logger: Logger, say: (message: str
   try {
     const applied = await withFolder(config, logger, (folder) => applyPlannedFolder(folder, Date.now()));
     for (const { action, definition_id } of applied.changes) say(`Applied: ${action} ${definition_id}`);
+    for (const warning of applied.warnings) say(formatWarning(warning));
   } catch (error) {
     // One schedule whose id is taken in Temporal must not keep everything else down.
     if (!(error instanceof ScheduleRefusedError)) throw error;

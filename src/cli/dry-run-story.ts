@@ -1,7 +1,7 @@
 /** What a dry run would do, for `dry-run` and `runs retry --dry-run`. */
 import type { DryRun } from '../clients/activity-core-api-shapes.ts';
 import { type Cli, type ExitCode, printJson } from './cli.ts';
-import { count, failureLines, indent, ruleLines, taskLines, valueLines } from './details.ts';
+import { count, failureLines, indent, repeatedOf, ruleLines, taskLines, valueLines } from './details.ts';
 import { printable } from './printable.ts';
 import { instructionLines, reportLines } from './run-output-lines.ts';
 import type { Terminal } from './terminal.ts';
@@ -42,7 +42,11 @@ function dryRunStory(terminal: Terminal, dryRun: DryRun): string[] {
       ? ['', 'Reports', ...indent(reports.flatMap((one) => reportLines(terminal, one)))]
       : []),
     ...(errors.length > 0
-      ? ['', 'Errors', ...indent(errors.flatMap((error) => failureLines(terminal, error)))]
+      ? [
+          '',
+          'Errors',
+          ...indent(errors.flatMap((error) => failureLines(terminal, error, repeatedOf(error, rules)))),
+        ]
       : []),
   ];
 }

@@ -1,9 +1,9 @@
 /** `events explain`: the whole story of one event: its decisions, their reasons, their runs, and the tasks of these. */
 import type { Command } from 'commander';
 import type { ActivityCoreApi } from '../clients/activity-core-api.ts';
-import type { Decision, EventDetail, RunDetail } from '../clients/activity-core-api-shapes.ts';
+import type { Decision, EventDetail, Failure, RunDetail } from '../clients/activity-core-api-shapes.ts';
 import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
-import { count, failureLines, fieldLines, indent, ruleLines, valueLines } from './details.ts';
+import { count, failureLines, fieldLines, indent, repeatedOf, ruleLines, valueLines } from './details.ts';
 import { printable } from './printable.ts';
 import { runState, runTaskLines, startText } from './runs-show.ts';
 import { styleOf } from './status-style.ts';
@@ -76,27 +76,35 @@ const OUTCOMES: Readonly<Record<string, string>> = {
 function decisionStory(terminal: Terminal, decision: Decision, allRuns: RunDetail[]): string[] {
   const { definition_id, outcome, reason, values } = decision;
   const runs = allRuns.filter((run) => run.definition_id === definition_id);
-  const style = styleOf(outcome);
+  const hasFailed = outcome === 'fired' && runs.at(-1)?.status === 'failed';
+  const style = hasFailed ? styleOf('failed') : styleOf(outcome);
   const shown = style ? terminal.style(style, outcome) : outcome;
+  const what = hasFailed ? 'it ran, and the run failed' : (OUTCOMES[outcome] ?? '');
   return [
-    `${terminal.style('bold', printable(definition_id))} ${shown}: ${OUTCOMES[outcome] ?? ''}`,
+    `${terminal.style('bold', printable(definition_id))} ${shown}: ${what}`,
     ...indent(reason ? [`because of: ${printable(reason)}`] : []),
     ...indent(
       Object.keys(values).length > 0 ? ['its filter read:', ...indent(valueLines(terminal, values))] : [],
     ),
-    ...indent(runs.flatMap((run) => runLines(terminal, run))),
+    ...indent(runs.flatMap((run) => runLines(terminal, run, outcome))),
     '',
   ];
 }
 
-function runLines(terminal: Terminal, run: RunDetail): string[] {
+/** What the filter read stands above already. */
+const OF_THE_FILTER = new Set(['values']);
+
+function runLines(terminal: Terminal, run: RunDetail, outcome: string): string[] {
+  const { error } = run;
+  const repeated = (failure: Failure) =>
+    outcome === 'filter_error' ? OF_THE_FILTER : repeatedOf(failure, run.rules);
   const retry = run.retry_of ? `, a retry of ${run.retry_of}` : '';
   const tasks = run.tasks.length > 0 ? runTaskLines(terminal, run) : ['made no task'];
   return [
     `run ${run.run_id} ${runState(terminal, run)}${retry}`,
     ...indent([
       `started ${startText(run)}, ${run.sink_mode}`,
-      ...(run.error ? failureLines(terminal, run.error) : []),
+      ...(error ? failureLines(terminal, error, repeated(error)) : []),
       ...run.rules.flatMap((rule) => ruleLines(terminal, rule)),
       ...tasks,
     ]),

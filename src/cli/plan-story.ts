@@ -1,6 +1,6 @@
 /** A plan, or what an apply did, for people: a block for each change. */
 import type { PlanAnswer } from '../clients/activity-core-api-plan.ts';
-import { formatError } from '../definitions/errors.ts';
+import { formatError, formatWarning } from '../definitions/errors.ts';
 import { type Cli, type ExitCode, printJson } from './cli.ts';
 import { indent } from './details.ts';
 import { printable, printableJson } from './printable.ts';
@@ -36,14 +36,23 @@ export function printPlan(
   else if (plan.errors.length > 0) {
     terminal.print('The definitions are invalid; nothing is applied:');
     for (const error of plan.errors) terminal.print(`  ${printable(formatError(error))}`);
-  } else if (plan.changes.length + plan.event_types.length === 0) terminal.print(empty);
-  else terminal.print([...planLines(terminal, plan), '', end].join('\n'));
+  } else {
+    const warnings = (plan.warnings ?? []).map((warning) =>
+      terminal.style('yellow', printable(formatWarning(warning))),
+    );
+    const isEmpty = plan.changes.length + plan.event_types.length === 0;
+    const lines = isEmpty ? [empty] : [...planLines(terminal, plan), '', end];
+    terminal.print([...warnings, ...(warnings.length > 0 ? [''] : []), ...lines].join('\n'));
+  }
   return plan.errors.length > 0 ? 1 : 0;
 }
 
 function planLines(terminal: Terminal, { changes, event_types }: PlanAnswer): string[] {
   return [
-    ...event_types.map(({ action, type }) => `${actionText(terminal, action)} event type ${printable(type)}`),
+    ...event_types.flatMap(({ action, type, fields }) => [
+      `${actionText(terminal, action)} event type ${printable(type)}`,
+      ...indent(fieldLines(fields)),
+    ]),
     ...changes.flatMap((change) => [
       `${actionText(terminal, change.action)} ${terminal.style('bold', printable(change.definition_id))}`,
       ...indent(changeLines(terminal, change)),
@@ -55,11 +64,14 @@ function changeLines(terminal: Terminal, change: Change): string[] {
   const { fields, next_fire_times, timezone } = change;
   const times = next_fire_times.map((time) => zonedTime(time, timezone ?? 'UTC'));
   return [
-    ...fields.map(({ path, from, to }) => `${printable(path) || '(whole)'}: ${shown(from)} → ${shown(to)}`),
+    ...fieldLines(fields),
     ...sinkLines(terminal, change),
     ...times.map((time, at) => terminal.style('dim', `${at === 0 ? 'next' : '    '} ${time}`)),
   ];
 }
+
+const fieldLines = (fields: Change['fields']): string[] =>
+  fields.map(({ path, from, to }) => `${printable(path) || '(whole)'}: ${shown(from)} → ${shown(to)}`);
 
 /** Told where it matters: a definition that audits says so itself. */
 function sinkLines(terminal: Terminal, { emit, sink_mode, sink_reason }: Change): string[] {

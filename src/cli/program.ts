@@ -49,46 +49,39 @@ export function createProgram(cli: Cli): Command {
     })
     .showHelpAfterError('(--help tells how it is used)');
 
+  // In the order in which an operator meets them, under the headings of docs/cli.md.
+  program.commandsGroup('Starting it:');
   addDev(program, cli);
   addServe(program, cli);
   addMigrate(program, cli);
+  addDemo(program, cli);
+
+  program.commandsGroup('Definitions:');
   addDefinitions(program, cli);
   addDryRun(program, cli);
   addBacktest(program, cli);
   addRun(program, cli);
+  addTicks(program, cli);
   addBackfill(program, cli);
+
+  program.commandsGroup('Events:');
   addPublish(program, cli);
+  addEvents(program, cli);
+  addQuarantine(program, cli);
 
-  const runs = program.command('runs').description('what ran, and why');
-  addRunsList(runs, cli);
-  addRunsShow(runs, cli);
-  addRunsRetry(runs, cli);
-
-  const tasks = program.command('tasks').description('what runs asked for');
-  addTasksList(tasks, cli);
-  addTasksResume(tasks, cli);
-  addTasksDiscard(tasks, cli);
-
+  program.commandsGroup('Runs and tasks:');
+  addRuns(program, cli);
+  addTasks(program, cli);
   addReview(program, cli);
   addPromote(program, cli);
   addFeedback(program, cli);
-
-  addTicks(program, cli);
   addTrust(program, cli);
 
-  const events = program.command('events').description('what was received');
-  addEventsList(events, cli);
-  addEventsExplain(events, cli);
-
-  const quarantine = program.command('quarantine').description('what was refused');
-  addQuarantineList(quarantine, cli);
-  addQuarantineShow(quarantine, cli);
-  addQuarantineRedrive(quarantine, cli);
-  addQuarantineDiscard(quarantine, cli);
-
+  program.commandsGroup('Checks:');
   addEngagement(program, cli);
   addSmoke(program, cli);
-  addDemo(program, cli);
+
+  program.commandsGroup('Help:').helpCommand(true);
   return program;
 }
 
@@ -162,6 +155,34 @@ function addDefinitions(program: Command, cli: Cli): void {
   addDefinitionsApply(definitions, cli);
   addDefinitionsPause(definitions, cli);
   addDefinitionsResume(definitions, cli);
+}
+
+function addEvents(program: Command, cli: Cli): void {
+  const events = program.command('events').description('what was received');
+  addEventsList(events, cli);
+  addEventsExplain(events, cli);
+}
+
+function addQuarantine(program: Command, cli: Cli): void {
+  const quarantine = program.command('quarantine').description('what was refused');
+  addQuarantineList(quarantine, cli);
+  addQuarantineShow(quarantine, cli);
+  addQuarantineRedrive(quarantine, cli);
+  addQuarantineDiscard(quarantine, cli);
+}
+
+function addRuns(program: Command, cli: Cli): void {
+  const runs = program.command('runs').description('what ran, and why');
+  addRunsList(runs, cli);
+  addRunsShow(runs, cli);
+  addRunsRetry(runs, cli);
+}
+
+function addTasks(program: Command, cli: Cli): void {
+  const tasks = program.command('tasks').description('what runs asked for');
+  addTasksList(tasks, cli);
+  addTasksResume(tasks, cli);
+  addTasksDiscard(tasks, cli);
 }
 
 function addEngagement(program: Command, cli: Cli): void {

@@ -8,17 +8,20 @@ import type { Column } from './table.ts';
 import { shortTime } from './time.ts';
 
 interface Options extends PageOptions {
+  eventId?: string;
   state?: string;
   reason?: string;
 }
 
 export function addQuarantineList(quarantine: Command, cli: Cli): void {
   withPage(apiCommand(quarantine, 'list', 'refused events, newest first'))
+    .option('--event-id <id>', 'only messages of the event with this id')
     .addOption(new Option('--state <state>', 'only in this state').choices(['open', 'redriven', 'discarded']))
     .option('--reason <code>', 'only refused for this, as in invalid_attributes')
     .action(async (options: Options) => {
-      const { state, reason, limit, cursor } = options;
-      const page = await (await connectApi(cli, options)).listQuarantine({ state, reason, limit, cursor });
+      const { eventId: event_id, state, reason, limit, cursor } = options;
+      const query = { event_id, state, reason, limit, cursor };
+      const page = await (await connectApi(cli, options)).listQuarantine(query);
       printList(cli.terminal, { page, columns: COLUMNS, empty: EMPTY, json: options.json });
       if (!options.json && page.overflow?.length) cli.terminal.print(overflowText(page.overflow));
       cli.end(0);
@@ -38,6 +41,7 @@ function overflowText(overflow: NonNullable<QuarantinePage['overflow']>): string
 const COLUMNS: Column<Quarantined>[] = [
   { title: 'RECEIVED', value: ({ received_at }) => shortTime(received_at) },
   { title: 'ID', value: ({ id }) => id },
+  { title: 'EVENT', value: ({ event_id }) => event_id ?? '', least: 12 },
   { title: 'STATE', value: ({ state }) => state, style: ({ state }) => styleOf(state) },
   { title: 'REASON', value: ({ reason }) => reason },
   { title: 'SUBJECT', value: ({ subject }) => subject, least: 16 },

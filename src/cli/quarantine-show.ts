@@ -22,9 +22,10 @@ export function addQuarantineShow(quarantine: Command, cli: Cli): void {
 }
 
 function story(terminal: Terminal, quarantined: Quarantined): string[] {
-  const { id, state, received_at, subject, reason, size } = quarantined;
+  const { id, event_id, state, received_at, subject, reason, size } = quarantined;
   const style = styleOf(state);
   const head = fieldLines(terminal, [
+    ['event', event_id ?? null],
     ['reason', reason],
     ['subject', subject],
     ['received', shortTime(received_at)],

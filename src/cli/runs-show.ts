@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Run, RunDetail } from '../clients/activity-core-api-shapes.ts';
 import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
-import { failureLines, fieldLines, indent, ruleLines, taskLines, valueLines } from './details.ts';
+import { failureLines, fieldLines, indent, repeatedOf, ruleLines, taskLines, valueLines } from './details.ts';
 import { printable } from './printable.ts';
 import { instructionLines, reportLines } from './run-output-lines.ts';
 import { triggerText } from './runs-list.ts';
@@ -38,7 +38,9 @@ function runStory(terminal: Terminal, run: RunDetail): string[] {
   return [
     `run ${run.run_id} ${runState(terminal, run)}`,
     ...indent(head),
-    ...(run.error ? ['', 'Why it failed', ...indent(failureLines(terminal, run.error))] : []),
+    ...(run.error
+      ? ['', 'Why it failed', ...indent(failureLines(terminal, run.error, repeatedOf(run.error, run.rules)))]
+      : []),
     ...section('What it read', run.context ? valueLines(terminal, contextOf(run.context)) : []),
     ...section(
       'Rules',

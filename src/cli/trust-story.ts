@@ -25,7 +25,7 @@ const PARTS: readonly Part[] = [
 const COLUMNS: readonly Column<TrustTick>[] = [
   { title: 'TICK', value: ({ scheduled_for }) => shortTime(scheduled_for) },
   { title: 'STATE', value: ({ state }) => state, style: ({ state }) => styleOf(state) },
-  { title: 'RUN', value: ({ run_id }) => run_id?.slice(0, 8) ?? '—' },
+  { title: 'RUN', value: ({ run_id }) => run_id ?? '—' },
   ...PARTS.map(columnOf),
 ];
 
@@ -33,12 +33,18 @@ export function printTrust(terminal: Terminal, trust: Trust): void {
   const { ticks } = trust;
   terminal.print(`${verdictLine(terminal, trust)}\n`);
   if (ticks.length > 0) printTable(terminal, COLUMNS, ticks);
-  else terminal.print('No tick of its schedule is on record yet.');
+  else terminal.print(trust.scheduled ? 'No tick of its schedule is on record yet.' : 'It has no ticks.');
   const troubled = ticks.filter(({ state }) => state !== 'clean');
   for (const tick of troubled) terminal.print(`\n${troubleLines(terminal, tick).join('\n')}`);
   const unchecked = uncheckedLines(ticks);
   if (unchecked.length > 0) terminal.print(`\n${unchecked.join('\n')}`);
-  terminal.print(`\n${feedbackLine(trust)}`);
+  terminal.print(`\n${trust.scheduled ? feedbackLine(trust) : elsewhere(trust)}`);
+}
+
+/** Nothing that anybody says of its runs would change the verdict. */
+function elsewhere({ definition_id }: Trust): string {
+  const id = printable(definition_id);
+  return `Trust does not apply to it. What its runs did: activity-core runs list --definition ${id}; what it needs before it makes real tasks: activity-core promote ${id}`;
 }
 
 /** Evidence that stands as it was collected: what became of it since, nobody knows. */

@@ -11,12 +11,14 @@ export const definitionErrorSchema = z.object({
   message: text,
 });
 
+const fields = z.array(z.object({ path: text, from: z.json(), to: z.json() }));
+
 export const planSchema = z.object({
   changes: z.array(
     z.object({
       definition_id: text,
       action: text,
-      fields: z.array(z.object({ path: text, from: z.json(), to: z.json() })),
+      fields,
       next_fire_times: z.array(text),
       timezone: text.nullable(),
       emit: text.nullable(),
@@ -24,8 +26,10 @@ export const planSchema = z.object({
       sink_reason: text.nullable(),
     }),
   ),
-  event_types: z.array(z.object({ type: text, action: text })),
+  event_types: z.array(z.object({ type: text, action: text, fields })),
   errors: z.array(definitionErrorSchema),
+  /** An older service has none. */
+  warnings: z.array(definitionErrorSchema.extend({ code: text })).optional(),
 });
 
 export type PlanAnswer = z.output<typeof planSchema>;

@@ -71,6 +71,7 @@ export const taskSchema = z.looseObject({
 const ruleSchema = z.looseObject({
   rule_id: text,
   item: json.optional(),
+  as: text.optional(),
   expression: text,
   values: jsonObject,
   result: z.boolean().nullable(),
@@ -239,8 +240,10 @@ export const eventDetailSchema = z.looseObject({
 
 const violationSchema = z.looseObject({ pointer: text, message: text });
 
+/** `event_id`: an older service does not tell. */
 export const quarantinedSchema = z.looseObject({
   id: text,
+  event_id: text.nullish(),
   received_at: text,
   subject: text,
   headers: z.record(z.string(), z.union([text, z.array(text)])).nullable(),

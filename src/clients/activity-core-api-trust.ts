@@ -38,6 +38,7 @@ export const trustSchema = z.looseObject({
   definition_id: text,
   required: z.number(),
   trusted: z.boolean(),
+  scheduled: z.boolean().default(true),
   reason: text,
   clean_streak: z.number(),
   feedback: z.looseObject({ run_id: text, verdict: text, at: text }).nullable(),

@@ -4,7 +4,7 @@
  */
 
 import type { WorkflowClient } from '@temporalio/client';
-import { durationMs } from '../core/definition.ts';
+import { durationMs } from '../core/duration.ts';
 import { canonicalJson } from '../core/json.ts';
 import { readPause } from '../store/definition-pauses.ts';
 import { type Pool, type Queryable, readClock, transaction } from '../store/pool.ts';

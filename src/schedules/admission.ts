@@ -1,5 +1,6 @@
 /** What a workflow that a schedule started is: its tick, a tick that is too late, or a run that somebody wanted by hand. */
-import { durationMs, type ScheduleTrigger } from '../core/definition.ts';
+import type { ScheduleTrigger } from '../core/definition.ts';
+import { durationMs } from '../core/duration.ts';
 import type { Tick } from '../store/schedule-ticks.ts';
 
 /**

@@ -3,7 +3,7 @@
  * where it does not answer, the transaction is to be undone and nothing has changed. A disabled definition's schedule is
  * paused anyway, and stays so.
  */
-import { durationMs } from '../core/definition.ts';
+import { durationMs } from '../core/duration.ts';
 import { deletePause, readPause, upsertPause } from '../store/definition-pauses.ts';
 import { advanceRegistryVersion } from '../store/definitions.ts';
 import { type Queryable, readClock } from '../store/pool.ts';

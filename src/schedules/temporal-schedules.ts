@@ -7,7 +7,8 @@ import {
   ScheduleNotFoundError,
   type ScheduleOptions,
 } from '@temporalio/client';
-import { durationMs, type ScheduleTrigger } from '../core/definition.ts';
+import type { ScheduleTrigger } from '../core/definition.ts';
+import { durationMs } from '../core/duration.ts';
 import { ACTIVITY_RUN, type ScheduledRunInput } from '../workflows/contract.ts';
 import { type DescribedSchedule, toDescribedSchedule } from './described-schedule.ts';
 import { ScheduleRefusedError, TemporalUnavailableError } from './schedule-errors.ts';

@@ -1,6 +1,7 @@
 /** `event_decisions`: for each accepted event and matching definition, what was decided and why. */
 import type { JsonObject } from '../core/json.ts';
 import type { Queryable } from './pool.ts';
+import type { RunStatus } from './runs.ts';
 
 export type DecisionOutcome = 'fired' | 'filtered' | 'held' | 'discarded' | 'filter_error';
 
@@ -25,12 +26,17 @@ export async function insertDecisions(db: Queryable, decisions: EventDecision[])
   );
 }
 
-export type DecisionView = Omit<EventDecision, 'event_uid' | 'dispatch_id'> & { decided_at: string };
+export interface DecisionView extends Omit<EventDecision, 'event_uid' | 'dispatch_id'> {
+  /** Null where its run is not on record, or not yet. */
+  run_status: RunStatus | null;
+  decided_at: string;
+}
 
 export async function listDecisions(db: Queryable, eventUid: string): Promise<DecisionView[]> {
   const { rows } = await db.query(
-    `SELECT definition_id, definition_hash, outcome, reason, values, run_id, decided_at
-       FROM event_decisions WHERE event_uid = $1 ORDER BY definition_id`,
+    `SELECT d.definition_id, d.definition_hash, d.outcome, d.reason, d.values, d.run_id, r.status AS run_status, d.decided_at
+       FROM event_decisions d LEFT JOIN activity_runs r USING (run_id)
+      WHERE d.event_uid = $1 ORDER BY d.definition_id`,
     [eventUid],
   );
   return rows;

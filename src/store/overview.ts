@@ -51,6 +51,7 @@ export interface WaitingTask {
 
 export interface Refusal {
   id: string;
+  event_id: string | null;
   received_at: string;
   subject: string;
   reason: QuarantineReason;
@@ -148,7 +149,7 @@ export async function listWaitingTasks(db: Queryable, limit: number): Promise<Wa
 /** What is open, newest first. */
 export async function listRefusals(db: Queryable, limit: number): Promise<Refusal[]> {
   const { rows } = await db.query(
-    `SELECT id, received_at, subject, reason, size, jsonb_array_length(violations) AS violation_count,
+    `SELECT id, event_id, received_at, subject, reason, size, jsonb_array_length(violations) AS violation_count,
             jsonb_path_query_array(violations, '$[0 to ${VIOLATIONS_SHOWN - 1}]') AS violations
        FROM quarantined_events WHERE state = 'open' ORDER BY received_at DESC LIMIT $1`,
     [limit],

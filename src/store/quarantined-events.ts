@@ -9,6 +9,7 @@ export const QUARANTINE_STATES = ['open', 'redriven', 'discarded'] as const;
 
 export interface NewQuarantinedEvent {
   id: string;
+  event_id: string | null;
   subject: string;
   headers: Record<string, string[]>;
   reason: QuarantineReason;
@@ -20,6 +21,8 @@ export interface NewQuarantinedEvent {
 
 export interface QuarantinedEvent {
   id: string;
+  /** The event's own; null where it could not be read. */
+  event_id: string | null;
   received_at: string;
   subject: string;
   headers: Record<string, string[]>;
@@ -55,10 +58,11 @@ export async function insertQuarantined(db: Queryable, events: NewQuarantinedEve
   }));
   const { rows: inserted } = await db.query(
     `WITH inserted AS (
-       INSERT INTO quarantined_events (id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp)
-       SELECT id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp
-         FROM jsonb_to_recordset($1) AS t (id uuid, subject text, headers jsonb, reason text, violations jsonb, bytes bytea,
-                                          size integer, stream_seq bigint, stream_timestamp bigint)
+       INSERT INTO quarantined_events
+              (id, event_id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp)
+       SELECT id, event_id, subject, headers, reason, violations, bytes, size, stream_seq, stream_timestamp
+         FROM jsonb_to_recordset($1) AS t (id uuid, event_id text, subject text, headers jsonb, reason text, violations jsonb,
+                                          bytes bytea, size integer, stream_seq bigint, stream_timestamp bigint)
         ORDER BY stream_seq
        ON CONFLICT DO NOTHING RETURNING id, ${STORED_BYTES} AS stored
      ), added AS (
@@ -80,12 +84,14 @@ export async function listRefusedAmong(db: Queryable, ids: string[]): Promise<Se
   return new Set(rows.map((row) => row.id));
 }
 
-const FACTS = 'id, received_at, subject, headers, reason, violations, size, state, state_reason, event_uid';
+const FACTS =
+  'id, event_id, received_at, subject, headers, reason, violations, size, state, state_reason, event_uid';
 const COLUMNS = `${FACTS}, bytes`;
 /** A page ends early where its rows hold more: five hundred of the largest would be half a gigabyte. */
 const MOST_PAGE_BYTES = 16 * 1024 * 1024;
 
 export interface QuarantineFilter {
+  event_id?: string | undefined;
   state?: string | undefined;
   reason?: string | undefined;
 }
@@ -102,6 +108,7 @@ export async function listQuarantined(
       time: 'received_at',
       key: 'id',
       where: [
+        { sql: 'event_id = ?', value: filter.event_id },
         { sql: 'state = ?', value: filter.state, each: QUARANTINE_STATES },
         { sql: 'reason = ?', value: filter.reason },
       ],

@@ -1,9 +1,12 @@
-import { type Logger, pino, stdTimeFunctions } from 'pino';
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
 
 export type { Logger };
 
-/** JSON lines on standard error: standard output belongs to the commands. Secrets are cut wherever they turn up. */
-export function createLogger(level: string): Logger {
+/** JSON lines, on standard error: standard output belongs to the commands. Secrets are cut wherever they turn up. */
+export function createLogger(
+  level: string,
+  destination: DestinationStream = pino.destination({ fd: 2, sync: false }),
+): Logger {
   return pino(
     {
       level,
@@ -24,7 +27,7 @@ export function createLogger(level: string): Logger {
       },
       serializers: { err: describeError },
     },
-    pino.destination({ fd: 2, sync: false }),
+    destination,
   );
 }
 

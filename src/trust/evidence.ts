@@ -64,6 +64,8 @@ export interface Trust {
   /** How many clean ticks in a row it takes. */
   required: number;
   trusted: boolean;
+  /** Without a schedule there are no ticks, and nothing to trust. */
+  scheduled: boolean;
   /** One sentence for people. */
   reason: string;
   /** Clean ticks from the newest counted one on. */

@@ -37,6 +37,7 @@ export function createReadTrust(deps: ReadTrustDeps): ReadTrust {
 
 interface Known {
   obstacle: string | null;
+  scheduled: boolean;
   now: number;
   ticks: TickFacts[];
   feedback: TrustFeedback[];
@@ -59,7 +60,8 @@ async function readKnown(db: Queryable, definitionId: string, counted: number): 
   const ticks = newestCounted(inForce, now, counted);
   const runIds = ticks.flatMap(({ run_id }) => run_id ?? []);
   const feedback = await listNewestFeedback(db, runIds);
-  return { obstacle: obstacleOf(definition, schedule), now, ticks, feedback, counts_from };
+  const scheduled = definition.document.trigger.schedule !== undefined;
+  return { obstacle: obstacleOf(definition, schedule), scheduled, now, ticks, feedback, counts_from };
 }
 
 function obstacleOf({ document, enabled }: DefinitionRow, schedule: ScheduleRow | null): string | null {

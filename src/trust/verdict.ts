@@ -22,6 +22,7 @@ export interface VerdictInput {
   feedback: TrustFeedback[];
   /** Why it cannot be trusted, whatever its ticks are; null where nothing stands against it. */
   obstacle: string | null;
+  scheduled: boolean;
   /** RFC 3339: earlier ticks are not among these; null where there is no schedule. */
   counts_from: string | null;
 }
@@ -39,7 +40,7 @@ const FEEDBACK_COMMAND = (runId: string): string =>
   `\`activity-core feedback ${runId} --verdict useful|noisy|wrong\``;
 
 export function verdictOf(input: VerdictInput): Trust {
-  const { definition_id, required, now } = input;
+  const { definition_id, required, scheduled, now } = input;
   const ticks = input.ticks.map((tick, at) => trustTick(tick, { now, isNewest: at === 0 }));
   const newestIsAt = leadingPending(input.ticks, now);
   const settled = ticks.slice(newestIsAt);
@@ -52,7 +53,8 @@ export function verdictOf(input: VerdictInput): Trust {
     doubtAboutTicks(input, settled.slice(0, required)) ??
     (feedback ? null : noFeedback(newest, required));
   const reason = doubt ?? goodNews(required, feedback, newest);
-  return { definition_id, required, trusted: doubt === null, reason, clean_streak, feedback, ticks };
+  const trusted = doubt === null;
+  return { definition_id, required, trusted, scheduled, reason, clean_streak, feedback, ticks };
 }
 
 /** Of ticks newest first: the newest that are pending, and from the newest counted one on until there are `counted` of those. */

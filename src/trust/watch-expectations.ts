@@ -1,5 +1,5 @@
 /** One look at every expectation, from PostgreSQL alone: breaches are opened and healed. Safe in several replicas at once. */
-import { durationMs } from '../core/definition.ts';
+import { durationMs } from '../core/duration.ts';
 import { type HealedBreach, healBreach, healNotExpected, openBreach } from '../store/expectation-breaches.ts';
 import type { Pool } from '../store/pool.ts';
 import { type Expectation, listExpectations, refreshWatched } from '../store/watched-definitions.ts';

@@ -74,8 +74,8 @@ const STATEMENTS = [
   `INSERT INTO schedule_ticks (definition_id, scheduled_for, deadline)
    SELECT '${SCHEDULED_DEFINITION}', now() - n * interval '1 millisecond', now() + interval '1 hour'
      FROM generate_series(1, least(500, $1::integer)) AS n`,
-  `INSERT INTO quarantined_events (id, received_at, subject, headers, reason, violations, bytes, size, state, state_changed_at)
-   SELECT event_uid, at, 'activity.kaizen.metrics.recorded', '{}',
+  `INSERT INTO quarantined_events (id, event_id, received_at, subject, headers, reason, violations, bytes, size, state, state_changed_at)
+   SELECT event_uid, CASE WHEN n % 20 = 0 THEN '${COMMON_KEY}' ELSE event_id END, at, 'activity.kaizen.metrics.recorded', '{}',
      CASE WHEN n % 1000 = 0 THEN 'too_large' WHEN n % 30 = 0 THEN 'not_json' ELSE 'invalid_attributes' END, '[]',
      convert_to(repeat('x', 300), 'UTF8'), 300, CASE WHEN n % 700 = 0 THEN 'open' ELSE 'discarded' END,
      CASE WHEN n % 700 <> 0 THEN at END

@@ -92,6 +92,9 @@ export async function listApiPages(pool: Pool): Promise<ApiPage[]> {
       add('tasks', `/api/v1/tasks?dedupe_key=${key}${query}`);
   for (const query of ['', `&source=${ABSENT}`, '&fate=unmatched'])
     add('events', `/api/v1/events?id=${event_id}${query}`);
+  for (const id of [COMMON_KEY, ABSENT])
+    for (const query of ['', ...QUARANTINE_STATES.map((state) => `&state=${state}`)])
+      add('quarantine', `/api/v1/quarantine?event_id=${id}${query}`);
   add('ticks', `/api/v1/ticks?since=${since}&until=${until}`);
   add('ticks', `/api/v1/ticks?definition_id=${SCHEDULED_DEFINITION}&outcome=paused&until=${until}`);
   add('one run', `/api/v1/runs/${run_id}`);

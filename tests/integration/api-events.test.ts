@@ -64,6 +64,7 @@ test('an event is explained with its envelope and each decision', async () => {
           reason: null,
           values: { 'event.attributes.project': 'kaizen-agentic' },
           run_id: decisions[0]?.run_id,
+          run_status: null,
           decided_at: expect.stringMatching(TIME),
         },
       ],

@@ -57,6 +57,7 @@ test('what was refused is listed and shown whole, with its bytes', async () => {
   await api.receive({ bytes, headers: { a: ['1', '2'] }, subject: 'activity.x.y' });
   const item = {
     id: expect.stringMatching(UUID),
+    event_id: null,
     received_at: expect.stringMatching(TIME),
     subject: 'activity.x.y',
     headers: { a: ['1', '2'] },
@@ -91,6 +92,22 @@ test('what was refused is found by state and reason, and comes in pages', async 
   expect((await api.get('/api/v1/quarantine?state=closed')).status).toBe(400);
 });
 
+test('what was refused is found by the id of its event, and where the event is asked for, that is said', async () => {
+  const id = await refused(metricsEvent('e1'));
+  await api.receive({ bytes: bytesOf({ id: 'e1' }) }, { bytes: bytesOf({ id: 'e2' }) });
+  await discard(id, { reason: 'a test' });
+  const found = async (query: string) => itemsOf(await api.get(`/api/v1/quarantine?event_id=${query}`));
+  expect(await found('e1')).toMatchObject([
+    { event_id: 'e1', reason: 'invalid_envelope', state: 'open' },
+    { event_id: 'e1', reason: 'unregistered_type', state: 'discarded', id },
+  ]);
+  expect(await found('e1&reason=unregistered_type')).toMatchObject([{ id }]);
+  expect(await found('e1&state=open')).toMatchObject([{ reason: 'invalid_envelope' }]);
+  expect(await found('e3')).toEqual([]);
+  const { status, body } = await api.get('/api/v1/events/e1');
+  expect([status, body.detail]).toEqual([404, expect.stringContaining('quarantine list --event-id e1')]);
+});
+
 test('after the registry is mended a dry redrive tells what would happen and changes nothing, a real one does it', async () => {
   const id = await refused(metricsEvent('e1'));
   await registered();
@@ -106,6 +123,7 @@ test('after the registry is mended a dry redrive tells what would happen and cha
         reason: null,
         values: { 'event.attributes.project': 'kaizen-agentic' },
         run_id,
+        run_status: null,
         decided_at: expect.stringMatching(TIME),
       },
     ],

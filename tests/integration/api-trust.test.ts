@@ -15,6 +15,7 @@ const TRUST: Trust = {
   definition_id: 'daily-triage',
   required: 3,
   trusted: false,
+  scheduled: true,
   reason: 'the note is gone',
   clean_streak: 0,
   feedback: { run_id: RUN_ID, verdict: 'noisy', at: '2026-11-20T09:00:00.1Z' },
@@ -93,6 +94,6 @@ test('a number of ticks that cannot be is refused, and nobody is asked', async (
 test('a definition that nobody declared is not found', async () => {
   expect(await api.get('/api/v1/trust/nobody')).toMatchObject({
     status: 404,
-    body: { code: 'not_found', detail: 'no definition has the id nobody' },
+    body: { code: 'not_found', detail: 'no definition has the id nobody; a file counts once it is applied' },
   });
 });

@@ -128,7 +128,7 @@ test('as a process of its own, it says the same', async () => {
   const argv = [MAIN, 'backtest', join(hub.path.definitionsDir, `${ID}.yaml`), '--api', service.url];
   const env = { PATH: process.env.PATH, ADMIN_TOKEN: TOKEN };
   const { stdout } = await promisify(execFile)(process.execPath, argv, { env });
-  expect(stdout).toContain('Nothing was written or sent. It would have done the same.');
+  expect(stdout).toContain('It would have done the same. Nothing was written or sent.');
 });
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));

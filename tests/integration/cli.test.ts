@@ -134,10 +134,31 @@ describe('runs', () => {
     expect(out).toContain(`, a retry of ${failed}`);
   });
 
+  test('that failed say once what the rule read, in the words of the definition', async () => {
+    const rule = { id: 'r', for_each: 'context.regs', as: 'reg', condition: 'reg.severity == "high"' };
+    await api.declare([
+      reviewDefinition({
+        context_sources: [{ type: 'static', bind_to: 'context.regs', params: { value: [{ name: 'a' }] } }],
+        rules: [{ ...rule, task: { title: 'T' } }],
+      }),
+    ]);
+    await handled(metricsEvent('e-1'));
+    const { out } = await cli(['runs', 'show', await onlyRunId()]);
+    expect(out).toContain('rule_error: rule r, condition: ');
+    expect(out).toContain('reg = {"name":"a"}');
+    expect(out.split('reg.severity is missing')).toHaveLength(2);
+    expect(out.split('reg.severity == "high"')).toHaveLength(2);
+    const explained = await cli(['events', 'explain', 'e-1']);
+    expect(explained.out).toContain('low-success-rate-review fired: it ran, and the run failed');
+    expect(explained.out.split('reg.severity == "high"')).toHaveLength(2);
+  });
+
   test('that do not exist end with 1', async () => {
     const { exitCode, out, err } = await cli(['runs', 'show', randomUUID()]);
     expect({ exitCode, out }).toEqual({ exitCode: 1, out: '' });
     expect(err).toContain('error: not_found: no run has the id');
+    const part = await cli(['runs', 'show', randomUUID().slice(0, 8)]);
+    expect(part).toMatchObject({ exitCode: 1, err: expect.stringContaining('expected a whole one') });
   });
 });
 
@@ -213,6 +234,13 @@ describe('dry-run', () => {
 });
 
 describe('quarantine', () => {
+  test('is listed with the ids of the events, and filtered by them', async () => {
+    await api.receive({ bytes: bytesOf({ id: 'e-1' }) }, { bytes: bytesOf({ id: 'e-2' }) });
+    const { out } = await cli(['quarantine', 'list', '--event-id', 'e-2']);
+    expect(out.split('\n')).toHaveLength(2);
+    expect(out).toMatch(/^RECEIVED +ID +EVENT +STATE .*\n.* e-2 +open +invalid_envelope /);
+  });
+
   test('shows what was received and why it was refused', async () => {
     await api.receive({ bytes: bytesOf('{"id": \u001b[31m') });
     const { exitCode, out } = await cli(['quarantine', 'show', await refusedId()]);

@@ -169,6 +169,7 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
   expect(dev.output()).toContain(`${file.llm_connect_url}   (a stand-in`);
   expect((await fetch(`${file.llm_connect_url}/v1/models`)).status).toBe(200);
   expect(dev.output()).toContain('issue sink   null (audit only); ISSUE_SINK_TYPE=issue-core makes');
+  expect(dev.output()).toContain('log          standard error, as JSON lines');
   const made = await fetch(`${file.issue_core_url}/stand-in/tasks`);
   expect(await made.json()).toEqual({ items: [] });
   await standInLetsInItsOwnToken(file, dev.output());

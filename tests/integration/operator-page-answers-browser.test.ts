@@ -1,6 +1,6 @@
 /** The operator's page through what a service may say, or fail to say: a real headless Chromium, answers of the test's own. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Browser, findChromium, startBrowser, type Tab } from '../setup/browser.ts';
+import { type Browser, contains, findChromium, startBrowser, type Tab } from '../setup/browser.ts';
 import {
   type PageAnswers,
   quietOverview,
@@ -16,11 +16,7 @@ import { until } from '../setup/until.ts';
 
 const NOON = '2026-11-20T12:00:00.000Z';
 
-const chromium = findChromium();
-if (chromium === null)
-  console.error(
-    'SKIPPED: what the operator’s page makes of odd answers. No Chromium; CHROMIUM_PATH may name one',
-  );
+const chromium = findChromium('what the operator’s page makes of odd answers');
 
 describe.skipIf(chromium === null)('in a browser', () => {
   let browser: Browser;
@@ -38,10 +34,6 @@ describe.skipIf(chromium === null)('in a browser', () => {
   afterEach(() => answers[Symbol.asyncDispose]());
   afterAll(() => browser?.[Symbol.asyncDispose]());
 
-  const textOf = (selector: string) =>
-    tab.evaluate<string>(`document.querySelector('${selector}')?.textContent ?? ''`);
-  const contains = (selector: string, text: string) =>
-    `document.querySelector('${selector}')?.textContent.includes(${JSON.stringify(text)})`;
   const asked = (path: string) => tab.requests.filter(({ url }) => url === `${answers.url}${path}`).length;
   const focused = () =>
     tab.evaluate<string>('document.activeElement.id || document.activeElement.textContent');
@@ -69,11 +61,11 @@ describe.skipIf(chromium === null)('in a browser', () => {
     answers.overview = { ...quietOverview('2026-11-21T00:10:00.000Z'), definitions, runs };
     await look();
     await tab.shows(contains('#runs time', '11-20 11:59'));
-    expect(await textOf('#attention .empty')).toBe('Nothing. Next due is daily at 06:00:00 UTC, in 6 h.');
+    expect(await tab.textOf('#attention .empty')).toBe('Nothing. Next due is daily at 06:00:00 UTC, in 6 h.');
     answers.overview = { ...quietOverview('2026-11-20T23:10:00.000Z'), definitions, runs };
     await look();
     await tab.shows(contains('#attention .empty', 'daily at 11-21 06:00 UTC, in 7 h.'));
-    expect(await textOf('#due .last')).toBe('last: ✓ completed');
+    expect(await tab.textOf('#due .last')).toBe('last: ✓ completed');
   });
 
   test('a token that is typed while a refresh is under way is tried at once, and typing it is never disturbed', async () => {
@@ -116,15 +108,15 @@ describe.skipIf(chromium === null)('in a browser', () => {
     answers.trust = { daily: trustOf('daily'), weekly: (reply) => held.promise.then(() => away(reply)) };
     await open();
     await tab.shows(contains('#trust', '✓ trusted'));
-    expect(await textOf('#trust')).not.toContain('weekly');
+    expect(await tab.textOf('#trust')).not.toContain('weekly');
     held.resolve();
     await tab.shows(contains('#trust', '· not knownweekly'));
-    expect(await textOf('#trust')).not.toContain('not trusted');
+    expect(await tab.textOf('#trust')).not.toContain('not trusted');
     answers.trust = { daily: away, weekly: trustOf('weekly') };
     await later(61_000);
     await look();
     await tab.shows(contains('#trust', 'it could not be read at 12:0'));
-    expect(await textOf('#trust .row')).toContain('✓ trusteddaily3 of 3 clean');
+    expect(await tab.textOf('#trust .row')).toContain('✓ trusteddaily3 of 3 clean');
     await tab.shows("document.querySelectorAll('#trust [data-kind=good].badge').length === 2");
     const unauthorized = refusal(401, 'unauthorized', 'a token is needed');
     answers.trust = { daily: unauthorized, weekly: unauthorized };
@@ -143,7 +135,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
     answers.overview = refusal(500, 'internal', 'a fault of its own');
     await look();
     await tab.shows(contains('#seen', 'Refresh has failed since 12:0'));
-    expect(await textOf('#state')).toBe('✕ Not refreshed');
+    expect(await tab.textOf('#state')).toBe('✕ Not refreshed');
     await later(3_600_000);
     await tab.evaluate(
       '{ const { timeout } = AbortSignal; AbortSignal.timeout = () => timeout.call(AbortSignal, 200); }',
@@ -155,7 +147,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
     };
     await look();
     await tab.shows(contains('#seen', 'answer within 10 s (no_answer)'));
-    expect(await textOf('#seen')).toContain('Refresh has failed since 12:0');
+    expect(await tab.textOf('#seen')).toContain('Refresh has failed since 12:0');
   });
 
   test('what is open says as of when, keeps what is unfolded and in focus when it changes, and says when it is gone', async () => {
@@ -181,7 +173,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
     expect(
       await tab.evaluate("[...document.querySelectorAll('#failed .folded')].map(({ open }) => open)"),
     ).toEqual([false, true]);
-    expect(await textOf('#failed .detail')).not.toContain('runs retry');
+    expect(await tab.textOf('#failed .detail')).not.toContain('runs retry');
     answers.overview = quietOverview(NOON);
     await look();
     await tab.shows(contains('#failed .line', '· no longer listed'));
@@ -217,7 +209,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
       `npx activity-core tasks resume --all --api ${answers.url}`,
       `npx activity-core definitions resume daily --api ${answers.url}`,
     ]);
-    expect(await textOf('#checks')).toContain('· nats (not used here)');
-    expect(await textOf('#state')).toBe('✕ 1 to act on · this process is ready');
+    expect(await tab.textOf('#checks')).toContain('· nats (not used here)');
+    expect(await tab.textOf('#state')).toBe('✕ 1 to act on · this process is ready');
   });
 });

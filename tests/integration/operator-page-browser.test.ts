@@ -1,6 +1,6 @@
 /** The operator's page as an operator sees it: the real service, a real event, a real headless Chromium. */
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Browser, findChromium, startBrowser, type Tab } from '../setup/browser.ts';
+import { type Browser, contains, findChromium, startBrowser, type Tab } from '../setup/browser.ts';
 import { createEventPath, definitionsFolder, type EventPath, metricsEvent } from '../setup/event-path.ts';
 import { type ServiceProcess, spawnService } from '../setup/service-process.ts';
 import { until } from '../setup/until.ts';
@@ -21,11 +21,7 @@ rules:
     task: { title: never }
 `;
 
-const chromium = findChromium();
-if (chromium === null)
-  console.error(
-    'SKIPPED: the operator’s page in a browser. No chromium, chromium-browser or google-chrome on PATH; CHROMIUM_PATH may name one (Debian: apt-get install chromium)',
-  );
+const chromium = findChromium('the operator’s page');
 
 describe.skipIf(chromium === null)('in a browser', () => {
   let path: EventPath;
@@ -53,10 +49,6 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await definitions?.[Symbol.asyncDispose]();
   });
 
-  const textOf = (selector: string) =>
-    tab.evaluate<string>(`document.querySelector('${selector}')?.textContent ?? ''`);
-  const contains = (selector: string, text: string) =>
-    `document.querySelector('${selector}')?.textContent.includes(${JSON.stringify(text)})`;
   const focused = () => tab.evaluate<string>('document.activeElement.id || document.activeElement.className');
 
   async function give(token: string): Promise<void> {
@@ -84,13 +76,13 @@ describe.skipIf(chromium === null)('in a browser', () => {
   test('it asks for the token, says when that is refused, shows everything with the right one, and keeps it nowhere', async () => {
     await tab.shows("!document.getElementById('token-form').hidden");
     await tab.shows(contains('#checks', 'postgres'));
-    expect(await textOf('#glance')).toBe('');
+    expect(await tab.textOf('#glance')).toBe('');
     await give('a-wrong-one');
     await tab.shows(contains('#token-fault', 'refused'));
     await give(TOKEN);
     await tab.shows("document.getElementById('token-form').hidden");
     await tab.shows(contains('#glance', 'In the stream'));
-    expect(await textOf('#state')).toBe('✓ This process is ready · all quiet');
+    expect(await tab.textOf('#state')).toBe('✓ This process is ready · all quiet');
     const kept = `JSON.stringify([localStorage.length, sessionStorage.length, document.cookie, location.href])`;
     expect(JSON.parse(await tab.evaluate(kept))).toEqual([0, 0, '', `${service.url}/`]);
     expect(await tab.evaluate('document.documentElement.outerHTML')).not.toContain(TOKEN);
@@ -106,12 +98,12 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await path.publish(metricsEvent('broken', 0.5, { source: 'missing' }));
     await tab.shows(contains('#failed', 'reads-a-missing-field'));
     expect(await tab.evaluate('window.sameDocument')).toBe(true);
-    expect(await textOf('#failed')).toContain('rule_error');
-    expect(await textOf('#state')).toBe('✕ 1 to act on · this process is ready');
-    expect(await textOf('#attention')).toContain('1 run failed within 24 hours');
+    expect(await tab.textOf('#failed')).toContain('rule_error');
+    expect(await tab.textOf('#state')).toBe('✕ 1 to act on · this process is ready');
+    expect(await tab.textOf('#attention')).toContain('1 run failed within 24 hours');
     await tab.evaluate("document.querySelector('#failed summary').click()");
     await tab.shows(contains('#failed .detail', 'context.metrics.summary.avg_quality < 0.5'));
-    expect(await textOf('#failed .detail')).toMatch(/npx activity-core runs retry \S+ --api http/);
+    expect(await tab.textOf('#failed .detail')).toMatch(/npx activity-core runs retry \S+ --api http/);
     const { rows } = await path.pool.query(
       "SELECT workflow_id, workflow_run_id FROM activity_runs WHERE status = 'failed'",
     );
@@ -126,7 +118,7 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await runOf('low-1');
     await explain('low-1');
     await tab.shows(contains('#found-body', 'low-success-rate-review'));
-    const text = await textOf('#found-body');
+    const text = await tab.textOf('#found-body');
     expect(text).toContain('✓ accepted');
     expect(text).toContain('event.attributes.project');
     await tab.evaluate(`document.querySelector('#found-body a[href^="#run="]').click()`);
@@ -134,6 +126,14 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await tab.evaluate('document.activeElement.blur()');
     await tab.press('Escape');
     await tab.shows("document.getElementById('found').hidden && location.hash === ''");
+  });
+
+  test('a decision whose run failed says so beside it, and what was not there is told as missing', async () => {
+    await explain('broken');
+    await tab.shows(contains('#found-body', '· fired ✕ run failed'));
+    await tab.evaluate(`[...document.querySelectorAll('#found-body li')]
+      .find((item) => item.textContent.includes('run failed')).querySelector('a[href^="#run="]').click()`);
+    await tab.shows(contains('#found-body dd em', 'missing'));
   });
 
   test('an id that two sources have leads to both, and one that nobody has says where it may be', async () => {
@@ -147,15 +147,18 @@ describe.skipIf(chromium === null)('in a browser', () => {
     await tab.shows(contains('#found-body', '✓ accepted'));
     await explain('nobody/has%this');
     await tab.shows(contains('#found-body', 'not_found'));
-    expect(await textOf('#found-body')).toContain('Refused');
+    expect(await tab.textOf('#found-body')).toContain('Refused');
   });
 
   test('what was refused is shown with its reason and the pointer, and opens to the message', async () => {
     await path.publish({ ...metricsEvent('bad'), attributes: { agent: HOSTILE, project: 'x' } });
     await tab.shows(contains('#refused', 'invalid attributes'));
-    expect(await textOf('#refused')).toContain('/attributes/summary');
+    expect(await tab.textOf('#refused')).toContain('/attributes/summary');
     await tab.evaluate("document.querySelector('#refused summary').click()");
     await tab.shows(contains('#refused pre', 'onerror'));
+    await explain('bad');
+    await tab.shows(contains('#found-body', '/attributes/summary'));
+    expect(await tab.textOf('#found-body')).toContain('quarantine redrive');
   });
 
   test('foreign titles stay text: no element comes of them and nothing runs', async () => {
@@ -274,10 +277,10 @@ describe.skipIf(chromium === null)('in a browser', () => {
   test('when the service is gone it says so, since when, and keeps what it saw', async () => {
     await service.kill();
     await tab.shows(contains('#seen', 'Refresh has failed since'));
-    expect(await textOf('#seen')).toContain('the service cannot be reached (no_answer)');
-    expect(await textOf('#seen')).toMatch(/^As of \d\d:\d\d:\d\d UTC/);
-    expect(await textOf('#state')).toBe('✕ Not refreshed');
-    expect(await textOf('#runs')).toContain('low-success-rate-review');
+    expect(await tab.textOf('#seen')).toContain('the service cannot be reached (no_answer)');
+    expect(await tab.textOf('#seen')).toMatch(/^As of \d\d:\d\d:\d\d UTC/);
+    expect(await tab.textOf('#state')).toBe('✕ Not refreshed');
+    expect(await tab.textOf('#runs')).toContain('low-success-rate-review');
   });
 });
 

@@ -75,7 +75,7 @@ describe('a pause', () => {
   });
 
   test('of what is not declared is 404', async () => {
-    const detail = 'no definition has the id nobody';
+    const detail = 'no definition has the id nobody; a file counts once it is applied';
     expect(await pause('why', 'nobody')).toMatchObject({ status: 404, body: { code: 'not_found', detail } });
     expect(await resume({}, 'nobody')).toMatchObject({ status: 404, body: { code: 'not_found', detail } });
   });

@@ -52,7 +52,7 @@ test('schedules of others are never listed and never touched, whatever their ids
   await foreignSchedule(setting, otherQueue, 'ActivityRun', 'another-installation');
   await until('both are listed', isListed(setting, otherType));
   await until('both are listed', isListed(setting, otherQueue));
-  expect(await setting.plan()).toEqual({ changes: [], event_types: [], errors: [] });
+  expect(await setting.plan()).toEqual({ changes: [], event_types: [], errors: [], warnings: [] });
   await setting.apply();
   for (const id of [otherType, otherQueue])
     expect((await setting.describe(id)).state.note).toBe('not of activity-core');
@@ -236,7 +236,12 @@ test('API and CLI give the same plan, apply it and find nothing more to do', asy
 
   const done = await api.post('/api/v1/plan/apply', {});
   expect(done).toMatchObject({ status: 200, body: { changes: [{ definition_id: id, action: 'create' }] } });
-  expect((await api.get('/api/v1/plan')).body).toEqual({ changes: [], event_types: [], errors: [] });
+  expect((await api.get('/api/v1/plan')).body).toEqual({
+    changes: [],
+    event_types: [],
+    errors: [],
+    warnings: [],
+  });
   const again = await captureCli(['definitions', 'apply'], { apiAddress });
   expect(again).toMatchObject({ exitCode: 0, out: expect.stringContaining('Nothing to apply') });
 });
@@ -291,7 +296,8 @@ test('an invalid file is named by plan, by the refusal of apply and by both ways
       expect(exitCode).toBe(1);
       expect(out).toMatch(/wrong-\S+\.yaml:1:\d+ trigger\.schedule\.timezone: unknown time zone/);
       const json = await captureCli(['definitions', command, '--json'], surroundings);
-      expect(JSON.parse(json.out)).toEqual({ changes: [], event_types: [], errors: plan.body.errors });
+      const { errors } = plan.body;
+      expect(JSON.parse(json.out)).toEqual({ changes: [], event_types: [], errors, warnings: [] });
     }
   }
   await setting.remove(bad);

@@ -37,6 +37,7 @@ test('a new definition is created with every policy explicit, and applied twice 
     ],
     event_types: [],
     errors: [],
+    warnings: [],
   });
   expect(await setting.apply(now)).toEqual(plan);
 
@@ -61,7 +62,7 @@ test('a new definition is created with every policy explicit, and applied twice 
 
   expect(await setting.planned()).toEqual([]);
   const before = (await setting.describe(id)).info.lastUpdatedAt;
-  expect(await setting.apply()).toEqual({ changes: [], event_types: [], errors: [] });
+  expect(await setting.apply()).toEqual({ changes: [], event_types: [], errors: [], warnings: [] });
   expect((await setting.describe(id)).info.lastUpdatedAt).toEqual(before);
 });
 
@@ -169,11 +170,26 @@ test('a definition that no longer has a schedule loses it in Temporal', async ()
   await setting.declareType('test.turned', 'It turned');
   await setting.declare(id, { trigger: { event: { type: 'test.turned' } } });
   const plan = await setting.plan();
-  expect(plan.event_types).toEqual([{ type: 'test.turned', action: 'create' }]);
+  expect(plan.event_types).toEqual([{ type: 'test.turned', action: 'create', fields: [] }]);
   expect(setting.changeOf(plan, id)).toMatchObject({ action: 'update', next_fire_times: [], timezone: null });
   expect((await setting.apply()).event_types).toEqual(plan.event_types);
   await expect(setting.describe(id)).rejects.toThrow(ScheduleNotFoundError);
-  expect(await setting.plan()).toEqual({ changes: [], event_types: [], errors: [] });
+  expect(await setting.plan()).toEqual({ changes: [], event_types: [], errors: [], warnings: [] });
+});
+
+test('an edited event type is an update, field by field', async () => {
+  await using setting = await open();
+  await setting.declareType('test.edited', 'It was edited');
+  await setting.apply();
+  await setting.declareType('test.edited', 'It was edited twice');
+  const update = {
+    type: 'test.edited',
+    action: 'update',
+    fields: [{ path: 'title', from: 'It was edited', to: 'It was edited twice' }],
+  };
+  expect((await setting.plan()).event_types).toEqual([update]);
+  expect((await setting.apply()).event_types).toEqual([update]);
+  expect((await setting.plan()).event_types).toEqual([]);
 });
 
 test('definitions without a schedule are planned too', async () => {

@@ -9,12 +9,22 @@ import { until } from './until.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** CHROMIUM_PATH, else the first of the usual names on PATH; null where there is none. */
-export function findChromium(environment: NodeJS.ProcessEnv = process.env): string | null {
-  if (environment.CHROMIUM_PATH) return environment.CHROMIUM_PATH;
-  const folders = (environment.PATH ?? '').split(delimiter).filter(Boolean);
-  return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find(isExecutable) ?? null;
+/** CHROMIUM_PATH, else the first of the usual names on PATH; null where there is none, and `what` is skipped aloud. */
+export function findChromium(what: string): string | null {
+  const { CHROMIUM_PATH, PATH = '' } = process.env;
+  if (CHROMIUM_PATH) return CHROMIUM_PATH;
+  const folders = PATH.split(delimiter).filter(Boolean);
+  const found = folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find(isExecutable);
+  if (found) return found;
+  console.error(
+    `SKIPPED: ${what} in a browser. No chromium, chromium-browser or google-chrome on PATH; CHROMIUM_PATH may name one (Debian: apt-get install chromium)`,
+  );
+  return null;
 }
+
+/** An expression for `shows`. */
+export const contains = (selector: string, text: string): string =>
+  `document.querySelector('${selector}')?.textContent.includes(${JSON.stringify(text)})`;
 
 function isExecutable(file: string): boolean {
   try {
@@ -34,6 +44,8 @@ export interface Tab {
   open(url: string): Promise<void>;
   /** The value of an expression in the page; promises are awaited. */
   evaluate<T>(expression: string): Promise<T>;
+  /** Of the first element; empty where there is none. */
+  textOf(selector: string): Promise<string>;
   /** Until the expression is true. */
   shows(expression: string): Promise<void>;
   /** `key` as in `KeyboardEvent.key`. */
@@ -205,6 +217,7 @@ async function openTab(protocol: Protocol): Promise<Tab> {
       const there = `location.href.startsWith(${JSON.stringify(url)}) && document.readyState === 'complete'`;
       await until('the page is loaded', () => holds(there));
     },
+    textOf: (selector) => evaluate(`document.querySelector('${selector}')?.textContent ?? ''`),
     shows: (expression) => until(expression, () => holds(expression)).then(() => undefined),
     type: (text) => send('Input.insertText', { text }).then(() => undefined),
     async emulate({ scheme, width, height }) {

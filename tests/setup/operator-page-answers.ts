@@ -108,6 +108,7 @@ export const trustOf = (definition_id: string) => ({
   definition_id,
   required: 3,
   trusted: true,
+  scheduled: true,
   reason: 'the last 3 scheduled runs are clean',
   clean_streak: 3,
   feedback: null,

@@ -6,6 +6,8 @@ import { eventOf, ID, NOW, review } from './backtest-record.ts';
 import { definitionFolder } from './definition-folder.ts';
 import { startHttpServer } from './http-server.ts';
 
+const SHIPPED = 'low-success-rate-review';
+
 async function run(events: object[], ...options: string[]) {
   const onRecord = { definition_id: ID, now: NOW, forgotten_before: null };
   const applied = { definition_hash: 'applied', document: { ...review(), enabled: true, limits: {} } };
@@ -19,6 +21,26 @@ async function run(events: object[], ...options: string[]) {
   const argv = ['backtest', folder.in(`${ID}.yaml`), '--since', '2026-11-20T00:00:00Z', ...options];
   return await captureCli(argv, { apiAddress: api.url, now: new Date(NOW) });
 }
+
+test('the verdict stands before everything else', async () => {
+  const { out } = await run([eventOf('held')]);
+  expect(out.split('\n')[1]).toBe(
+    'Nothing could be compared: all of it was passed over. Nothing was written or sent.',
+  );
+});
+
+test.each([
+  [
+    SHIPPED,
+    `error: backtest takes a file, and ${SHIPPED} is an id: activity-core backtest definitions/${SHIPPED}.yaml`,
+  ],
+  [
+    'nobody',
+    'error: backtest takes the file of a definition, which need not be applied, and there is none at nobody or definitions/nobody.yaml',
+  ],
+])('%s, which is no file, is bad use that is told the file', async (given, err) => {
+  expect(await captureCli(['backtest', given])).toEqual({ exitCode: 2, out: '', err });
+});
 
 test('with --fail-on-change, what was all passed over ends with 1 and is not called the same', async () => {
   const ended = await run([eventOf('held')], '--fail-on-change');

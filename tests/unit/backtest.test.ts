@@ -224,7 +224,9 @@ describe('the story', () => {
     };
     const specs = { ...report.specs, gone: 0, kept: 2 };
     const told = story({ ...calm, specs, not_compared_fields: ['emit', 'reports'] });
-    expect(told).toContain('the same.\nAlso changed, and not compared: emit, reports.');
+    expect(told).toContain(
+      'the same. Nothing was written or sent.\nAlso changed, and not compared: emit, reports.',
+    );
     expect(told).toContain('2 that a retry kept as they had been sent');
     expect(story({ ...calm, specs, is_changed: true, hourly_limit: report.hourly_limit })).toContain(
       'It would not have been the same: a pause by the hourly limit.',

@@ -19,7 +19,8 @@ const cli: Cli = {
 /** Said once, for all commands. */
 const SHARED = new Set(['--json', '--api', '--limit', '--cursor']);
 
-const commands = new Map(leavesOf(createProgram(cli), []).map(({ name, command }) => [name, command]));
+const program = createProgram(cli);
+const commands = new Map(leavesOf(program, []).map(({ name, command }) => [name, command]));
 const text = await readFile('docs/cli.md', 'utf8');
 const sections = new Map(
   text.split(/^#{2,3} /m).flatMap((section): [string, string][] => {
@@ -37,6 +38,19 @@ test.each([...commands])('docs/cli.md shows `%s` in use and names its options', 
   expect(section).toMatch(new RegExp(`(activity-core|npm run) ${name}\\b`));
   const options = command.options.flatMap(({ long }) => (long && !SHARED.has(long) ? [long] : []));
   expect(options.filter((option) => !section.includes(option))).toEqual([]);
+});
+
+test('--help has the commands under the headings of docs/cli.md, in its order', () => {
+  const documented = text.split(/^## /m).flatMap((part) => {
+    const heading = `${part.split('\n', 1)[0]}:`;
+    const names = [...part.matchAll(/^### `([^` ]+)/gm)].map(([, name]) => `${heading} ${name}`);
+    return [...new Set(names)];
+  });
+  expect(program.commands.map((command) => `${command.helpGroup()} ${command.name()}`)).toEqual(documented);
+  const help = program.helpInformation();
+  const headings = [...new Set(program.commands.map((command) => command.helpGroup()))];
+  expect(headings.toSorted((a, b) => help.indexOf(a) - help.indexOf(b))).toEqual(headings);
+  expect(help).not.toContain('Commands:');
 });
 
 test('the options that all share are documented', () => {

@@ -72,6 +72,34 @@ test('a plan says in one line what runs of a definition with emit: live will be'
   expect(audit.out).not.toContain('sink');
 });
 
+test('a plan shows what changes in an event type as it does for a definition', async () => {
+  const path = 'attributes_schema.properties.summary.required[1]';
+  const event_types = [
+    { type: 'kaizen.metrics.recorded', action: 'update', fields: [{ path, from: null, to: 'runs' }] },
+    { type: 'kaizen.new', action: 'create', fields: [] },
+  ];
+  const { exitCode, out } = await cli(['definitions', 'plan'], { changes: [], event_types, errors: [] });
+  expect(exitCode).toBe(0);
+  expect(out.split('\n').slice(0, 3)).toEqual([
+    'update  event type kaizen.metrics.recorded',
+    `  ${path}: (none) → "runs"`,
+    'create  event type kaizen.new',
+  ]);
+});
+
+test('a plan tells the warnings before the changes', async () => {
+  const place = { file: 'definitions/nightly.yaml', line: 9, column: 16, path: 'rules[0].condition' };
+  const warnings = [{ ...place, message: 'it may be missing', code: 'optional_field' }];
+  const answer = { changes: [change], event_types: [], errors: [], warnings };
+  const { exitCode, out } = await cli(['definitions', 'plan'], answer);
+  expect(exitCode).toBe(0);
+  expect(out.split('\n').slice(0, 3)).toEqual([
+    'definitions/nightly.yaml:9:16 rules[0].condition: warning: it may be missing (optional_field)',
+    '',
+    'update  nightly',
+  ]);
+});
+
 test('a resume is previewed: the tasks, what stays pending and why, and how to do it', async () => {
   const skipped = [{ definition_id: 'other', count: 3, reason: 'it is no longer declared' }];
   const { exitCode, out } = await cli(['tasks', 'resume', '--all'], { count: 2, items: [task], skipped });

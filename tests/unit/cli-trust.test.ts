@@ -35,6 +35,7 @@ const TRUSTED: Trust = {
   definition_id: 'daily-statehub-wsjf-triage',
   required: 3,
   trusted: true,
+  scheduled: true,
   reason: 'its newest 3 ticks are clean',
   clean_streak: 3,
   feedback: { run_id: RUNS[1], verdict: 'useful', at: '2026-11-19T09:00:00.1Z' },
@@ -69,10 +70,10 @@ test('a trusted definition is 0, with its ticks in a table and the feedback', as
   expect(out.split('\n')).toEqual([
     'daily-statehub-wsjf-triage is trusted: its newest 3 ticks are clean',
     '',
-    'TICK                  STATE  RUN       TEMPORAL  RUN ROW  PROGRESS  NOTE',
-    '2026-11-20 06:00:00Z  clean  8c1f6f0a  ok        ok       ok        ok',
-    '2026-11-19 06:00:00Z  clean  f2b7c1de  ok        ok       ok        ok',
-    '2026-11-18 06:00:00Z  clean  0b9d4e7a  ok        ok       ok        ok',
+    'TICK                  STATE  RUN                                   TEMPORAL  RUN ROW  PROGRESS  NOTE',
+    `2026-11-20 06:00:00Z  clean  ${RUNS[0]}  ok        ok       ok        ok`,
+    `2026-11-19 06:00:00Z  clean  ${RUNS[1]}  ok        ok       ok        ok`,
+    `2026-11-18 06:00:00Z  clean  ${RUNS[2]}  ok        ok       ok        ok`,
     '',
     `Feedback: useful, on run ${RUNS[1]} at 2026-11-19 09:00:00Z`,
   ]);
@@ -86,7 +87,7 @@ test('what could not be looked at again, and what nobody expects, is told', asyn
   const { out } = await trust();
   expect(out.split('State Hub answered 500')).toHaveLength(2);
   expect(out).toContain('PROGRESS was not looked at again just now: State Hub answered 500');
-  expect(out).toMatch(/clean +8c1f6f0a +ok +ok +ok +—/);
+  expect(out).toMatch(/clean +8c1f6f0a-[-0-9a-f]{27} +ok +ok +ok +—/);
 });
 
 test('an untrusted one is 1, and everything that is wrong with a tick stands whole below the table', async () => {
@@ -120,10 +121,10 @@ test('an untrusted one is 1, and everything that is wrong with a tick stands who
   expect(out.split('\n')).toEqual([
     `daily-statehub-wsjf-triage is not trusted: ${reason}`,
     '',
-    'TICK                  STATE   RUN       TEMPORAL  RUN ROW  PROGRESS    NOTE',
-    '2026-11-20 06:00:00Z  clean   8c1f6f0a  ok        ok       ok          ok',
-    '2026-11-19 06:00:00Z  dirty   f2b7c1de  ok        ok       it is gone  daily-triage-2026-11-19…',
-    '2026-11-18 06:00:00Z  missed  —         —         —        —           —',
+    'TICK                  STATE   RUN                                   TEMPORAL  RUN ROW  PROGRESS    NOTE',
+    `2026-11-20 06:00:00Z  clean   ${RUNS[0]}  ok        ok       ok          ok`,
+    `2026-11-19 06:00:00Z  dirty   ${RUNS[1]}  ok        ok       it is gone  daily-triage-2026-11-19…`,
+    '2026-11-18 06:00:00Z  missed  —                                     —         —        —           —',
     '',
     '2026-11-19 06:00:00Z dirty',
     '  PROGRESS  it is gone',
@@ -142,7 +143,7 @@ test.each([
 ] as const)('a %s tick that nobody looked at lacks nothing, and says why', async (state, reason) => {
   const tick: TrustTick = { ...cleanTick(21, RUNS[0]), state, evidence: NOTHING, collected_at: null, reason };
   const { out } = await tell({ ticks: [tick, ...CLEAN] });
-  expect(out).toMatch(new RegExp(`^2026-11-21 06:00:00Z {2}${state} +8c1f6f0a {2}— +— +— +—$`, 'm'));
+  expect(out).toMatch(new RegExp(`^2026-11-21 06:00:00Z {2}${state} +${RUNS[0]} {2}— +— +— +—$`, 'm'));
   expect(out).toContain(`\n2026-11-21 06:00:00Z ${state}: ${reason}\n  activity-core runs show ${RUNS[0]}\n`);
 });
 
@@ -186,6 +187,25 @@ test('a schedule without ticks is told as that, not as an empty table', async ()
   expect(out).not.toContain('TICK');
 });
 
+test('a definition without a schedule is told what applies to it instead, and nobody is asked for feedback', async () => {
+  const reason = 'it has no schedule';
+  const { exitCode, out } = await tell({
+    trusted: false,
+    scheduled: false,
+    reason,
+    feedback: null,
+    ticks: [],
+  });
+  expect(exitCode).toBe(1);
+  expect(out.split('\n')).toEqual([
+    'daily-statehub-wsjf-triage is not trusted: it has no schedule',
+    '',
+    'It has no ticks.',
+    '',
+    'Trust does not apply to it. What its runs did: activity-core runs list --definition daily-statehub-wsjf-triage; what it needs before it makes real tasks: activity-core promote daily-statehub-wsjf-triage',
+  ]);
+});
+
 test('what others wrote cannot give orders to the terminal', async () => {
   const dirty: TrustTick = {
     ...cleanTick(20, RUNS[0]),
@@ -207,9 +227,9 @@ test('on a narrow terminal the table fits, and the details below stay whole', as
     evidence: parts,
     reason: 'two are missing',
   };
-  const { out } = await tell({ trusted: false, ticks: [dirty] }, { columns: 90 });
+  const { out } = await tell({ trusted: false, ticks: [dirty] }, { columns: 110 });
   const [, , titles = '', row = ''] = out.split('\n');
-  expect([titles.length <= 90, row.length <= 90]).toEqual([true, true]);
+  expect([titles.length <= 110, row.length <= 110]).toEqual([true, true]);
   expect(out).toContain(`  NOTE      ${LONG}\n`);
 });
 

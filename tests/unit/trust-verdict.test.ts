@@ -65,6 +65,7 @@ function judge(
     ticks,
     feedback,
     obstacle,
+    scheduled: true,
     counts_from: null,
   });
 }

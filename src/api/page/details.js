@@ -84,7 +84,7 @@ const section = (title, items, none = null) =>
 
 const command = (when, words) => element('p', { class: 'command' }, `${when}: `, code(commandLine(words)));
 
-function ruleItem({ rule_id, item, expression, values, result }) {
+function ruleItem({ rule_id, item, as, expression, values, result }) {
   const came = result === null ? badge('failed') : result ? badge('yes') : badge('no', 'quiet');
   return element(
     'li',
@@ -92,16 +92,24 @@ function ruleItem({ rule_id, item, expression, values, result }) {
     came,
     ' ',
     element('strong', {}, rule_id),
-    item === undefined ? null : folded('item', json(item)),
+    item === undefined ? null : folded(as ?? 'item', json(item)),
     element('p', {}, code(expression)),
     valuesRead(values),
   );
 }
 
+/** What stands for a value that was not there. */
+const MISSING = '(missing)';
+
 export function valuesRead(values) {
   const read = Object.entries(values ?? {});
   if (read.length === 0) return element('p', { class: 'quiet' }, 'It read no values.');
-  return facts(read.map(([name, value]) => [name, code(JSON.stringify(value))]));
+  return facts(
+    read.map(([name, value]) => [
+      name,
+      value === MISSING ? element('em', {}, 'missing') : code(JSON.stringify(value)),
+    ]),
+  );
 }
 
 function taskItem({ spec, status, rule_id, dedupe_key, task_ref, attempts, last_error, idempotency_key }) {
@@ -171,9 +179,10 @@ const verdictItem = ({ verdict, reviewer, note }) =>
 
 export const refusedLine =
   (now) =>
-  ({ received_at, reason, subject, violations, violation_count }) => [
+  ({ received_at, event_id, reason, subject, violations, violation_count }) => [
     at(received_at, now()),
     badge(reason, 'warn'),
+    event_id === null ? null : element('strong', {}, event_id),
     element('span', { class: 'rest' }, subject),
     violations.length > 0
       ? element(
@@ -188,11 +197,13 @@ export const refusedLine =
 const LONGEST_MESSAGE = 8_000;
 
 export function refusedDetail(message) {
-  const { id, received_at, subject, headers, reason, violations, size, bytes_base64, state } = message;
+  const { id, event_id, received_at, subject, headers, reason, violations, size, bytes_base64, state } =
+    message;
   const text = decoded(bytes_base64);
   return [
     facts([
       ['id', code(id)],
+      ['event', event_id === null ? null : code(event_id)],
       ['received', received_at],
       ['subject', subject],
       ['state', state],

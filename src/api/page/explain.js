@@ -1,5 +1,5 @@
 /** The panel above everything: one event explained, or one run, as the address after `#` says. */
-import { runDetail, valuesRead } from './details.js';
+import { refusedDetail, runDetail, valuesRead } from './details.js';
 import { code, element, facts, folded, json, replace } from './element.js';
 import { asOf, badge } from './words.js';
 
@@ -32,9 +32,20 @@ export function createExplain({ ask, temporalUi, now }) {
   async function contentOf(kind, id) {
     try {
       if (kind === 'run') return runDetail(await ask(`/api/v1/runs/${encodeURIComponent(id)}`), temporalUi());
-      return eventDetail(await ask(`/api/v1/events/${encodeURIComponent(id)}`));
+      return await eventOrRefusals(id);
     } catch (error) {
       return faultDetail(error);
+    }
+  }
+
+  async function eventOrRefusals(id) {
+    try {
+      return eventDetail(await ask(`/api/v1/events/${encodeURIComponent(id)}`));
+    } catch (error) {
+      if (error.code !== 'not_found') throw error;
+      const { items } = await ask(`/api/v1/quarantine?event_id=${encodeURIComponent(id)}&limit=3`);
+      if (items.length === 0) throw error;
+      return refusalsDetail(items);
     }
   }
 
@@ -89,17 +100,30 @@ function eventDetail(event) {
   ];
 }
 
-const decisionItem = ({ definition_id, outcome, reason, values, run_id }) =>
+const decisionItem = ({ definition_id, outcome, reason, values, run_id, run_status }) =>
   element(
     'li',
     {},
-    badge(outcome),
+    outcome === 'fired' && run_status === 'failed'
+      ? [badge(outcome, 'quiet'), ' ', badge('run failed', 'bad')]
+      : badge(outcome),
     ' ',
     element('strong', {}, definition_id),
     reason ? element('p', {}, reason) : null,
     valuesRead(values),
     run_id ? element('p', {}, element('a', { href: `#run=${run_id}` }, `run ${run_id}`)) : null,
   );
+
+/** Newest first. */
+const refusalsDetail = (messages) => [
+  element(
+    'p',
+    { class: 'fault' },
+    badge('refused'),
+    ' No event with this id was accepted. What came is in quarantine:',
+  ),
+  messages.map(refusedDetail),
+];
 
 /** An id that several sources have leads on to each of them. */
 function faultDetail({ code: what, message, body }) {
@@ -118,7 +142,7 @@ function faultDetail({ code: what, message, body }) {
       ? element(
           'p',
           {},
-          'A message that was refused never became an event: look under ',
+          'A message that was refused never became an event; one whose id could not be read is under ',
           element('a', { href: '#refused' }, 'Refused'),
           '. What is older than the retention is gone.',
         )
