@@ -5,7 +5,7 @@ import { listDecisions } from '../store/event-decisions.ts';
 import { FATES, findEvents, listEvents } from '../store/events.ts';
 import type { Pool } from '../store/pool.ts';
 import { RUN_STATUSES } from '../store/runs.ts';
-import { idText, pageQuery } from './inputs.ts';
+import { idText, isUuid, pageQuery } from './inputs.ts';
 import { jsonObject, listOf, timestamp, uuidText } from './outputs.ts';
 import { Problem, problems } from './problem.ts';
 
@@ -128,7 +128,7 @@ export function eventRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod {
         const { event: wanted } = request.params;
         const [found, ...others] = await findEvents(pool, wanted);
         if (!found) {
-          const where = `one that was refused is in quarantine (\`quarantine list --event-id ${wanted}\`, GET /api/v1/quarantine?event_id=…)`;
+          const where = `one that was refused is in quarantine (${filterBy(wanted)})`;
           throw new Problem('not_found', `no accepted event has the event_uid or id ${wanted}; ${where}`);
         }
         if (others.length > 0) {
@@ -140,4 +140,10 @@ export function eventRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod {
       },
     );
   };
+}
+
+/** Quarantine knows an event by its own id: an `event_uid` is none, and what a shell would read is not given to be pasted. */
+function filterBy(wanted: string): string {
+  const isOwnId = /^[\w.:-]{1,200}$/.test(wanted) && !isUuid(wanted);
+  return `\`quarantine list --event-id ${isOwnId ? wanted : 'ID'}\`, GET /api/v1/quarantine?event_id=…`;
 }

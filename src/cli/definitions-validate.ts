@@ -2,6 +2,7 @@
 import { type DefinitionError, formatError, formatWarning } from '../definitions/errors.ts';
 import { type LoadResult, loadPaths } from '../definitions/load.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
+import { printable } from './printable.ts';
 
 export interface ValidateInput {
   /** Files or folders; `definitionsDir` where there are none. */
@@ -51,9 +52,9 @@ function printSummary(result: LoadResult, errors: DefinitionError[], print: (lin
   const files = [...new Set([...result.files.map(({ file }) => file), ...errorsByFile.keys()])].sort();
   for (const file of files) {
     const found = errorsByFile.get(file) ?? [];
-    print(`${found.length === 0 ? '✓' : '✗'} ${file}`);
-    for (const error of found) print(formatError(error));
-    for (const warning of warningsByFile.get(file) ?? []) print(formatWarning(warning));
+    print(`${found.length === 0 ? '✓' : '✗'} ${printable(file)}`);
+    for (const error of found) print(printable(formatError(error)));
+    for (const warning of warningsByFile.get(file) ?? []) print(printable(formatWarning(warning)));
   }
   print(summaryOf(result, errors));
 }
@@ -68,7 +69,7 @@ function summaryOf(
     if (!first) return 'nothing was checked: no file there ends in .yaml or .yml';
     return others.length > 0
       ? `nothing was checked: ${count(errors.length, 'error')}`
-      : `nothing was checked: ${first.file}: ${first.message}`;
+      : `nothing was checked: ${printable(`${first.file}: ${first.message}`)}`;
   }
   return [
     `${count(definitions.length, 'definition')} and ${count(eventTypes.length, 'event type')} valid`,

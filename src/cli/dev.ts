@@ -23,6 +23,7 @@ import { type DevFileContent, writeDevFile } from './dev-file.ts';
 import { openDevLog } from './dev-log.ts';
 import { openSurroundings, type Surroundings } from './dev-surroundings.ts';
 import { MIGRATIONS_DIR } from './folders.ts';
+import { printable } from './printable.ts';
 import { onStopSignal } from './stop-signal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -160,7 +161,7 @@ async function prepare(config: ServiceConfig, logger: Logger, say: (message: str
   try {
     const applied = await withFolder(config, logger, (folder) => applyPlannedFolder(folder, Date.now()));
     for (const { action, definition_id } of applied.changes) say(`Applied: ${action} ${definition_id}`);
-    for (const warning of applied.warnings) say(formatWarning(warning));
+    for (const warning of applied.warnings) say(printable(formatWarning(warning)));
   } catch (error) {
     // One schedule whose id is taken in Temporal must not keep everything else down.
     if (!(error instanceof ScheduleRefusedError)) throw error;

@@ -32,14 +32,15 @@ export function printPlan(
   json: boolean | undefined,
   { empty, end }: Told,
 ): ExitCode {
+  const warnings = (plan.warnings ?? []).map((warning) =>
+    terminal.style('yellow', printable(formatWarning(warning))),
+  );
   if (json) printJson(terminal, plan);
   else if (plan.errors.length > 0) {
     terminal.print('The definitions are invalid; nothing is applied:');
     for (const error of plan.errors) terminal.print(`  ${printable(formatError(error))}`);
+    for (const warning of warnings) terminal.print(`  ${warning}`);
   } else {
-    const warnings = (plan.warnings ?? []).map((warning) =>
-      terminal.style('yellow', printable(formatWarning(warning))),
-    );
     const isEmpty = plan.changes.length + plan.event_types.length === 0;
     const lines = isEmpty ? [empty] : [...planLines(terminal, plan), '', end];
     terminal.print([...warnings, ...(warnings.length > 0 ? [''] : []), ...lines].join('\n'));
@@ -51,7 +52,7 @@ function planLines(terminal: Terminal, { changes, event_types }: PlanAnswer): st
   return [
     ...event_types.flatMap(({ action, type, fields }) => [
       `${actionText(terminal, action)} event type ${printable(type)}`,
-      ...indent(fieldLines(fields)),
+      ...indent(fieldLines(fields ?? [])),
     ]),
     ...changes.flatMap((change) => [
       `${actionText(terminal, change.action)} ${terminal.style('bold', printable(change.definition_id))}`,

@@ -26,7 +26,8 @@ export const planSchema = z.object({
       sink_reason: text.nullable(),
     }),
   ),
-  event_types: z.array(z.object({ type: text, action: text, fields })),
+  /** An older service tells no fields of a type. */
+  event_types: z.array(z.object({ type: text, action: text, fields: fields.optional() })),
   errors: z.array(definitionErrorSchema),
   /** An older service has none. */
   warnings: z.array(definitionErrorSchema.extend({ code: text })).optional(),

@@ -198,8 +198,12 @@ export function checkEvent(
   return null;
 }
 
+/** Refused bytes are looked into for their id up to here; no event that can be accepted is longer. */
+const MAX_READ_BYTES = 1_048_576;
+
 /** The event's own id, where refused bytes can be read so far as to know it. */
 export function readEventId(bytes: Uint8Array): string | null {
+  if (bytes.byteLength > MAX_READ_BYTES) return null;
   const parsed = parse(bytes);
   if (!parsed.ok || typeof parsed.value !== 'object' || parsed.value === null) return null;
   const { success, data } = identifier.safeParse('id' in parsed.value ? parsed.value.id : null);

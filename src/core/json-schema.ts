@@ -24,12 +24,16 @@ export function createSchemaValidator(schema: JsonObject, base = ''): SchemaVali
 /** What makes this no usable JSON Schema; paths from the schema. Empty where it is fine. Nothing is fetched: a reference leads into the schema itself. */
 export type SchemaCheck = (schema: JsonObject) => { path: Path; message: string }[];
 
-/** Made once for many schemas: the schema of schemas takes longer to compile than most of them. */
-export function createSchemaCheck(): SchemaCheck {
+/**
+ * Made once for many schemas: the schema of schemas takes longer to compile than most of them. What was applied is asked
+ * only whether it can be compiled: slips that are found today must not stop what ran yesterday.
+ */
+export function createSchemaCheck({ isApplied = false } = {}): SchemaCheck {
   const dialect = newAjv();
   return (schema) => {
     if (schema.$async !== undefined) return [{ path: ['$async'], message: '`$async` is not supported' }];
-    const found = findKeywordProblems(schema, (name) => Object.hasOwn(dialect.RULES.keywords, name));
+    const isKeyword = (name: string) => Object.hasOwn(dialect.RULES.keywords, name);
+    const found = isApplied ? [] : findKeywordProblems(schema, isKeyword);
     try {
       if (!dialect.validateSchema(schema)) found.push(...dialectProblems(dialect.errors ?? [], schema));
       if (found.length === 0) newAjv().compile(schema);

@@ -168,7 +168,9 @@ function compileRevision(
   const reports = reportTextsOf(definition);
   if (!reports.ok) return { ...revision, compiled: null, problem: reports.message };
   const unusable =
-    definition.instructions.length > 0 ? findSchemaProblems(definition, createSchemaCheck()) : [];
+    definition.instructions.length > 0
+      ? findSchemaProblems(definition, createSchemaCheck({ isApplied: true }))
+      : [];
   const input = { eventType, contextTypes: contextTypes.types, reportTexts: reports.texts };
   const compiled = compileDefinition(definition, input);
   if (compiled.ok && unusable.length === 0)

@@ -87,6 +87,26 @@ test('a plan shows what changes in an event type as it does for a definition', a
   ]);
 });
 
+test('an older service tells no fields of an event type, and its plan is shown', async () => {
+  const event_types = [{ type: 'kaizen.new', action: 'create' }];
+  const { exitCode, out, err } = await cli(['definitions', 'plan'], { changes: [], event_types, errors: [] });
+  expect([exitCode, err]).toEqual([0, '']);
+  expect(out).toContain('create  event type kaizen.new');
+});
+
+test('a plan that is refused tells its warnings below the errors', async () => {
+  const place = { file: 'definitions/nightly.yaml', line: 9, column: 16, path: 'rules[0].condition' };
+  const errors = [{ ...place, line: 3, message: 'it is \u001b[31mwrong' }];
+  const warnings = [{ ...place, message: 'it may be missing', code: 'optional_field' }];
+  const answer = { changes: [], event_types: [], errors, warnings };
+  const { exitCode, out } = await cli(['definitions', 'plan'], answer);
+  expect(exitCode).toBe(1);
+  expect(out.trimEnd().split('\n').slice(1)).toEqual([
+    '  definitions/nightly.yaml:3:16 rules[0].condition: it is wrong',
+    '  definitions/nightly.yaml:9:16 rules[0].condition: warning: it may be missing (optional_field)',
+  ]);
+});
+
 test('a plan tells the warnings before the changes', async () => {
   const place = { file: 'definitions/nightly.yaml', line: 9, column: 16, path: 'rules[0].condition' };
   const warnings = [{ ...place, message: 'it may be missing', code: 'optional_field' }];

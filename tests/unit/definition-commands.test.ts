@@ -60,6 +60,15 @@ test('a warning is told, and the exit code stays 0', async () => {
   });
 });
 
+test('what a terminal would obey is not in the output', async () => {
+  const bad = '"\\e[2J\\e[31m"';
+  await using folder = await definitionFolder({ 'hourly.yaml': HOURLY.replace(/cron: .*/, `cron: ${bad}`) });
+  const { exitCode, output } = await validate('absent', [folder.in('hourly.yaml')]);
+  expect(exitCode).toBe(1);
+  expect(output).toContain('trigger.schedule.cron: ');
+  expect(output).not.toContain('\u001b');
+});
+
 test('where no file could be opened the last line says so, and what was probably meant', async () => {
   await using folder = await definitionFolder({ 'review.yaml': REVIEW });
   const missing = folder.in('reveiw.yaml');

@@ -1,6 +1,6 @@
 /** Where the log of `dev` goes. */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,6 +40,22 @@ test('on a terminal, what is wrong is told in words, and a file has every line',
   ]);
   expect(lines.join()).not.toContain('secret');
   expect(place).toContain(file);
+});
+
+test('what was thrown and is no error is told too', () => {
+  const { logger, shown } = open(true);
+  logger.error({ err: 'a text' }, 'cannot go on');
+  expect(shown()).toContain('error: cannot go on: a text\n');
+});
+
+test('a long log is put aside at the next start, once', async () => {
+  for (const kept of ['older', 'newer']) {
+    await writeFile(file, kept);
+    await truncate(file, 64 * 1_048_576 + 1);
+    open(true).logger.info('begun');
+    expect((await readFile(`${file}.1`, 'utf8')).slice(0, 5)).toBe(kept);
+    expect((await readFile(file, 'utf8')).trimEnd().split('\n')).toHaveLength(1);
+  }
 });
 
 test('what the level leaves out is nowhere', async () => {

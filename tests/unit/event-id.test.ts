@@ -23,6 +23,7 @@ test.each([
   ['an empty one', '{"id":""}'],
   ['one that is too long', JSON.stringify({ id: 'x'.repeat(201) })],
   ['one that cannot be stored', '{"id":"e\\u0000"}'],
+  ['more than a mebibyte', JSON.stringify({ id: 'e-1', text: 'x'.repeat(1_048_576) })],
 ])('is not known of %s', (_what, content) => {
   expect(read(content)).toBeNull();
 });

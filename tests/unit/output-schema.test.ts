@@ -118,6 +118,14 @@ test('a schema that refers to another document is refused, and nothing is fetche
   ]);
 });
 
+test('what was applied is asked only whether it compiles, and not for slips that are found today', () => {
+  const slip: JsonObject = { required: ['sumary'], properties: { summary: {} }, additionalProperties: false };
+  const unusable: JsonObject = { properties: { a: { $ref: '#/$defs/absent' } } };
+  expect(createSchemaCheck()(slip)).toMatchObject([{ path: ['required', 0] }]);
+  const check = createSchemaCheck({ isApplied: true });
+  expect([check(slip), check(unusable)]).toMatchObject([[], [{ path: ['properties', 'a', '$ref'] }]]);
+});
+
 describe('asking once more', () => {
   const asked: ChatMessage[] = [
     { role: 'system', content: 'Triage.' },
