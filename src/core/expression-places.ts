@@ -41,14 +41,19 @@ export function placeOf(path: string, type: CelType): Place {
   return { type, path, present: NO_PATHS, element: null };
 }
 
-/** Any element of the list or map there; null where it is neither. */
+/** What `in`, the macros and `for_each` meet there: any element of a list. Of a map those are keys, which have no place. */
 export function elementOf(place: Place | null): Place | null {
-  if (!place) return null;
-  if (place.element) return { ...place.element, present: union(place.element.present, place.present) };
-  const { type, path, present } = place;
-  if (type.kind !== 'list' && type.kind !== 'map') return null;
-  const inside = type.kind === 'list' ? type.element : type.value;
-  return { type: inside, path: `${path}[*]`, present, element: null };
+  if (place?.element) return { ...place.element, present: union(place.element.present, place.present) };
+  return place?.type.kind === 'list' ? inside(place, place.type.element) : null;
+}
+
+/** What an index gives that is not known beforehand: any element of a list, any value of a map. */
+export function indexedOf(place: Place | null): Place | null {
+  return place?.type.kind === 'map' ? inside(place, place.type.value) : elementOf(place);
+}
+
+function inside({ path, present }: Place, type: CelType): Place {
+  return { type, path: `${path}[*]`, present, element: null };
 }
 
 export function hasPath(paths: Paths, path: string): boolean {

@@ -26,6 +26,8 @@ export const DYN_LIST: CelType = { kind: 'list', element: DYN };
 
 const UNLIMITED = { string: STRING, int: INT, double: DOUBLE, bool: BOOL };
 const MAX_DEPTH = 64;
+/** Many references that each require something else of one large object would give as many large types. */
+const MOST_COPIED_FIELDS = 50_000;
 const COMBINERS = ['allOf', 'anyOf', 'oneOf', 'then', 'else'] as const;
 /** Keywords that can give a value another shape than the schema beside them says. */
 const RESHAPING = [
@@ -43,12 +45,15 @@ const SHAPES = ['type', 'properties', 'enum', 'const', ...COMBINERS, ...RESHAPIN
 export function typeOfSchema(root: JsonSchema): CelType {
   const resolved = new Map<string, CelType>();
   const resolving = new Set<string>();
+  let copiesLeft = MOST_COPIED_FIELDS;
 
   function typeOf(schema: Json | undefined, depth: number): CelType {
     if (!isObject(schema) || depth > MAX_DEPTH) return DYN;
     if (typeof schema.$ref === 'string') {
       const refersOnly = SHAPES.every((keyword) => keyword === '$ref' || schema[keyword] === undefined);
-      return refersOnly ? typeOfReference(schema.$ref, depth) : DYN;
+      if (!refersOnly) return DYN;
+      const referred = typeOfReference(schema.$ref, depth);
+      return schema.required === undefined ? referred : requiring(referred, [schema]);
     }
     if (schema.$dynamicRef !== undefined || !isRefined(schema, schema)) return DYN;
     switch (declaredType(schema)) {
@@ -90,11 +95,31 @@ export function typeOfSchema(root: JsonSchema): CelType {
     else if (isObject(additional)) rest = typeOf(additional, depth + 1);
     if (declared.length > 0) {
       const fields = new Map(declared.map(([name, field]) => [name, typeOf(field, depth + 1)]));
-      const optional = optionalFields(schema);
-      return { kind: 'object', fields, rest, ...(optional.size > 0 && { optional }) };
+      const optional = new Set(fields.keys());
+      for (const name of requiredOf(schema)) optional.delete(name);
+      return requiring({ kind: 'object', fields, rest, optional }, partsOf(schema));
     }
     if (rest !== null) return rest.kind === 'dyn' ? DYN : { kind: 'map', value: rest };
     return additional === false ? { kind: 'object', fields: new Map(), rest } : DYN;
+  }
+
+  /** The type without the optional fields that any of the schemas requires in some case, in it or in what it holds. */
+  function requiring(type: CelType, schemas: readonly JsonObject[]): CelType {
+    if (schemas.length === 0) return type;
+    if (type.kind === 'list') {
+      const elements = schemas.map(({ items }) => items).filter(isObject);
+      return { kind: 'list', element: requiring(type.element, elements.flatMap(withParts)) };
+    }
+    if (type.kind !== 'object' || type.fields.size > copiesLeft) return type;
+    copiesLeft -= type.fields.size;
+    const optional = new Set(type.optional);
+    for (const name of schemas.flatMap(requiredOf)) optional.delete(name);
+    const fields = new Map(type.fields);
+    for (const [name, inside] of membersOf(schemas)) {
+      const field = fields.get(name);
+      if (field) fields.set(name, requiring(field, inside));
+    }
+    return { kind: 'object', fields, rest: type.rest, optional };
   }
 
   return typeOf(typeof root === 'boolean' ? undefined : root, 0);
@@ -105,21 +130,36 @@ function limited(kind: keyof typeof UNLIMITED, schema: JsonObject): CelType {
   return Array.isArray(values) ? { kind, allowed: values } : UNLIMITED[kind];
 }
 
-/** The declared fields that an object may lack. One that any part of the schema requires in some case is left out. */
-function optionalFields(schema: JsonObject): Set<string> {
-  const optional = new Set(isObject(schema.properties) ? Object.keys(schema.properties) : []);
-  for (const name of requiredAnywhere(schema)) optional.delete(name);
-  return optional;
+function requiredOf({ required, dependentRequired }: JsonObject): string[] {
+  const dependent = isObject(dependentRequired) ? Object.values(dependentRequired).flat() : [];
+  return [...(Array.isArray(required) ? required : []), ...dependent].map(String);
 }
 
-function requiredAnywhere(schema: JsonObject): string[] {
-  const own = Array.isArray(schema.required) ? schema.required.map(String) : [];
+/** By the member's name, what the schemas say of it. */
+function membersOf(schemas: readonly JsonObject[]): Map<string, JsonObject[]> {
+  const members = new Map<string, JsonObject[]>();
+  for (const { properties } of schemas) {
+    for (const [name, member] of isObject(properties) ? Object.entries(properties) : []) {
+      if (!isObject(member)) continue;
+      const inside = members.get(name) ?? [];
+      inside.push(...withParts(member));
+      members.set(name, inside);
+    }
+  }
+  return members;
+}
+
+function withParts(schema: JsonObject): JsonObject[] {
+  return [schema, ...partsOf(schema)];
+}
+
+/** What the combiners of a schema, and those inside them, say of the same value. */
+function partsOf(schema: JsonObject): JsonObject[] {
   const parts = [...COMBINERS, 'dependentSchemas'].flatMap((keyword) => {
     const part = schema[keyword];
     return keyword === 'dependentSchemas' && isObject(part) ? Object.values(part) : (part ?? []);
   });
-  const dependent = isObject(schema.dependentRequired) ? Object.values(schema.dependentRequired).flat() : [];
-  return [...own, ...dependent.map(String), ...parts.filter(isObject).flatMap(requiredAnywhere)];
+  return parts.filter(isObject).flatMap(withParts);
 }
 
 /** Whether the combiners only constrain what `base` already gives a shape to, as `anyOf: [{required: […]}]` does. */
@@ -136,7 +176,9 @@ function isRefined(schema: JsonObject, base: JsonObject): boolean {
 }
 
 function declaredType(schema: JsonObject): string | null {
-  const { type } = schema;
+  const { type, nullable } = schema;
+  // No keyword of JSON Schema, but Ajv knows it, and lets null through.
+  if (nullable === true) return null;
   if (typeof type === 'string') return type;
   if (Array.isArray(type)) {
     if (type.length === 1) return String(type[0]);

@@ -9,6 +9,7 @@ import {
   elementOf,
   hasPath,
   type Implied,
+  indexedOf,
   intersection,
   type Knowledge,
   NOTHING,
@@ -101,7 +102,7 @@ export function findWarnings(
     const name = textOf(key);
     if (name !== null) return select(of, name, node, present);
     const always = union(of.always, visit(key, union(present, of.always), variables).always);
-    return told(always, elementOf(of.place));
+    return told(always, indexedOf(of.place));
   }
 
   /** `has(a.b.c)` fails where `a.b` is missing, so that is looked at as any other. */

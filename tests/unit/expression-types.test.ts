@@ -37,6 +37,7 @@ describe('a JSON Schema as a type', () => {
       true,
       {},
       { type: ['string', 'null'] },
+      { type: 'string', nullable: true },
       { oneOf: [{ type: 'string' }, { type: 'integer' }] },
       { enum: ['a', 1] },
       { type: 'object' },
@@ -96,6 +97,23 @@ describe('a JSON Schema as a type', () => {
     expect(fieldOf(type, 'a')).toBe(fieldOf(type, 'b'));
     expect(conversionOf(type)({})).toEqual({});
   });
+});
+
+test('a large object that many references require something of is not copied for each', () => {
+  const properties = Object.fromEntries(
+    Array.from({ length: 5000 }, (_, i) => [`f${i}`, { type: 'string' }]),
+  );
+  const references = Array.from({ length: 2000 }, (_, i) => [
+    `r${i}`,
+    { $ref: '#/$defs/large', required: ['f1'] },
+  ]);
+  const type = typeOfSchema({
+    $defs: { large: { type: 'object', properties } },
+    type: 'object',
+    properties: Object.fromEntries(references),
+  });
+  const distinct = new Set(type.kind === 'object' ? type.fields.values() : []);
+  expect(distinct.size).toBeLessThan(20);
 });
 
 describe('conversion of bound values', () => {

@@ -5,7 +5,7 @@ import type { JsonSchema } from '../../src/core/json.ts';
 
 const build: JsonSchema = {
   type: 'object',
-  required: ['repo', 'state', 'steps', 'extra'],
+  required: ['repo', 'state', 'steps', 'extra', 'tiers'],
   additionalProperties: false,
   properties: {
     repo: { type: 'string' },
@@ -30,12 +30,13 @@ const build: JsonSchema = {
       },
     },
     extra: { type: 'object', additionalProperties: true },
+    tiers: { type: 'object', additionalProperties: { enum: ['gold', 'silver'] } },
   },
 };
 const scope = createScope({ ev: typeOfSchema(build), c: DYN, event: DYN }, { nullable: new Set(['event']) });
 
-function warningsOf(source: string): string[] {
-  const compiled = compileExpression(source, scope, 'any');
+function warningsOf(source: string, seen = scope): string[] {
+  const compiled = compileExpression(source, seen, 'any');
   if (!compiled.ok) throw new Error(`${source}: ${compiled.problem.message}`);
   return compiled.warnings.map(({ warning, offset }) => `${warning} ${source.slice(offset)}`);
 }
@@ -149,6 +150,41 @@ describe('a field that its schema does not require', () => {
     ]);
     expect(optionalOf({ properties, dependentRequired: { a: ['b', 'c'] } })).toEqual(['a']);
   });
+
+  test.each<[string, JsonSchema & object]>([
+    ['allOf', { allOf: [{ properties: { summary: { required: ['rate'] } } }] }],
+    ['anyOf inside allOf', { allOf: [{ anyOf: [{ properties: { summary: { required: ['rate'] } } }] }] }],
+    ['allOf inside a member', { allOf: [{ properties: { summary: { allOf: [{ required: ['rate'] }] } } }] }],
+    // biome-ignore lint/suspicious/noThenProperty: a JSON Schema keyword
+    ['then', { if: { required: ['summary'] }, then: { properties: { summary: { required: ['rate'] } } } }],
+  ])('is none where `%s` requires it of what the object holds', (_name, combiner) => {
+    const summary: JsonSchema & object = {
+      type: 'object',
+      properties: { rate: { type: 'number' }, runs: { type: 'integer' } },
+    };
+    const inline = { type: 'object', required: ['summary'], properties: { summary }, ...combiner };
+    const referring = { ...inline, $defs: { summary }, properties: { summary: { $ref: '#/$defs/summary' } } };
+    for (const schema of [inline, referring] as JsonSchema[]) {
+      const nested = createScope({ ev: typeOfSchema(schema) });
+      expect(warningsOf('ev.summary.rate > 1.0', nested)).toEqual([]);
+      expect(warningsOf('ev.summary.runs > 1', nested)).toEqual(['optional_field ev.summary.runs > 1']);
+    }
+  });
+
+  test('is none where a combiner requires it deeper down, in lists too, or a reference does', () => {
+    const step = { type: 'object', properties: { ok: { type: 'boolean' } } };
+    const steps = { type: 'array', items: step };
+    const job = { type: 'object', required: ['steps'], properties: { steps } };
+    const schema: JsonSchema = {
+      $defs: { step },
+      type: 'object',
+      required: ['job', 'last'],
+      properties: { job, last: { $ref: '#/$defs/step', required: ['ok'] } },
+      allOf: [{ properties: { job: { properties: { steps: { items: { required: ['ok'] } } } } } }],
+    };
+    const nested = createScope({ ev: typeOfSchema(schema) });
+    expect(warningsOf('ev.job.steps.all(s, s.ok) && ev.last.ok', nested)).toEqual([]);
+  });
 });
 
 describe('a variable that is null in scheduled runs', () => {
@@ -199,6 +235,14 @@ describe('a value that the schema does not allow', () => {
       'has(ev.labels) && ev.labels.exists(l, l == "fast")',
       'this is never true: by its schema l is one of `nightly`, `slow`, and never "fast"',
     ],
+    [
+      'ev.tiers["pilot-a"] == "gild"',
+      'this is never true: by its schema ev.tiers["pilot-a"] is one of `gold`, `silver`, and never "gild"; did you mean `gold`?',
+    ],
+    [
+      'ev.tiers.exists(name, ev.tiers[name] == "bronze")',
+      'this is never true: by its schema ev.tiers[name] is one of `gold`, `silver`, and never "bronze"',
+    ],
   ])('%s', (source, message) => {
     expect(messageOf(source)).toBe(message);
   });
@@ -210,6 +254,13 @@ describe('a value that the schema does not allow', () => {
     'ev.repo == "anything"',
     'has(ev.labels) && "slow" in ev.labels',
     'ev.state == ev.repo',
+    '"pilot-a" in ev.tiers',
+    'ev.tiers.exists(name, name == "pilot-a")',
+    'ev.tiers.all(name, name != "pilot-a")',
+    'ev.tiers.exists_one(name, name in ["pilot-a", "pilot-b"])',
+    'ev.tiers.filter(name, name != "pilot-a").exists(name, name == "pilot-b")',
+    'ev.tiers.map(name, name == "pilot-a")',
+    'ev.tiers.exists(name, ev.tiers[name] == "gold")',
   ])('is not told where it is allowed: %s', (source) => {
     expect(warningsOf(source)).toEqual([]);
   });
