@@ -1,5 +1,6 @@
 /** What the YAML parser complains of, in words that say what to write. */
 import { quote } from './wording.ts';
+import { inQuotes, valueAt } from './yaml-value.ts';
 
 /** `pos`: where in the text. */
 export interface YamlComplaint {
@@ -24,22 +25,21 @@ const TEXT_AFTER_QUOTES = /(?:^|[:-])\s+((["'])(?:(?!\2).)*\2\s*[^\s,#\]}].*)$/;
 
 export function complaintInWords({ code, message, pos: [at] }: YamlComplaint, text: string): string {
   const line = lineAt(text, at);
-  const template = UNQUOTED_TEMPLATE.exec(line)?.[1];
-  if (template !== undefined && code !== 'TAB_AS_INDENT') {
+  const template = valueBehind(UNQUOTED_TEMPLATE, line);
+  if (template !== null && code !== 'TAB_AS_INDENT') {
     return `${quote(template)} begins with a brace, which YAML reads as its own; put the whole text in quotes`;
   }
-  const quoted = TEXT_AFTER_QUOTES.exec(line);
-  if (quoted?.[1] && code === 'UNEXPECTED_TOKEN') {
-    const other = quoted[2] === '"' ? "'" : '"';
-    return `something follows the closing ${quoted[2]} of a text; put the whole value in quotes, as in ${quote(other + quoted[1].trim() + other)}, or on a line of its own below \`|\``;
+  const quoted = valueBehind(TEXT_AFTER_QUOTES, line);
+  if (quoted !== null && code === 'UNEXPECTED_TOKEN') {
+    return `something follows the closing ${quoted.charAt(0)} of a text; put the whole value in quotes, as in ${quote(inQuotes(quoted))}, or on a line of its own below \`|\``;
   }
-  const indicated = INDICATED.exec(line)?.[1];
-  if (indicated !== undefined && code !== 'TAB_AS_INDENT') return indicatorInWords(indicated);
+  const indicated = valueBehind(INDICATED, line);
+  if (indicated !== null && code !== 'TAB_AS_INDENT') return indicatorInWords(indicated);
   switch (code) {
     case 'TAB_AS_INDENT':
       return 'a tab stands in the indentation; YAML takes spaces only: put spaces in its place';
     case 'TAG_RESOLVE_FAILED':
-      return indicatorInWords(/^[^\r\n]*/.exec(text.slice(at))?.[0].trim() ?? line);
+      return indicatorInWords(valueAt(line, at - startOfLine(text, at)));
     case 'BAD_INDENT':
       return indentInWords(message);
     case 'BLOCK_AS_IMPLICIT_KEY':
@@ -61,7 +61,13 @@ export function complaintInWords({ code, message, pos: [at] }: YamlComplaint, te
 function indicatorInWords(value: string): string {
   const first = value.charAt(0);
   const reading = INDICATORS.get(first) ?? 'its own';
-  return `${quote(value)} begins with \`${first}\`, which YAML reads as ${reading}; put the value in quotes, as in ${quote(`'${value}'`)}`;
+  return `${quote(value)} begins with \`${first}\`, which YAML reads as ${reading}; put the value in quotes, as in ${quote(inQuotes(value))}`;
+}
+
+/** `pattern` takes all from the value's beginning to the line's end. */
+function valueBehind(pattern: RegExp, line: string): string | null {
+  const rest = pattern.exec(line)?.[1];
+  return rest === undefined ? null : valueAt(line, line.length - rest.length);
 }
 
 function indentInWords(message: string): string {
@@ -84,7 +90,11 @@ function missingInWords(message: string): string {
 }
 
 function lineAt(text: string, at: number): string {
-  const start = text.lastIndexOf('\n', Math.min(at, text.length) - 1) + 1;
+  const start = startOfLine(text, at);
   const end = text.indexOf('\n', start);
   return text.slice(start, end < 0 ? undefined : end).trimEnd();
+}
+
+function startOfLine(text: string, at: number): number {
+  return text.lastIndexOf('\n', Math.min(at, text.length) - 1) + 1;
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { errorsOf, hourly, review } from '../setup/refused-definitions.ts';
 
+const SCHEDULE = '  schedule:\n    cron: "15 * * * *"\n    timezone: Europe/Berlin\n';
+
 describe('the text', () => {
   test.each([
     ['a syntax error', review('  event:', '  event: ]'), /^review\.yaml:5:10 \(file\): .*flow/i],
@@ -30,6 +32,40 @@ describe('the text', () => {
       'a cron without quotes',
       hourly('"15 * * * *"', '* * * * *'),
       /^hourly\.yaml:6:\d+ \(file\): `\* \* \* \* \*` begins with `\*`, which YAML reads as an alias; put the value in quotes/,
+    ],
+    [
+      'a cron without quotes in braces',
+      hourly(SCHEDULE, '  schedule: { cron: */5 * * * *, timezone: UTC }\n'),
+      /: `\*\/5 \* \* \* \*` begins with `\*`, .* in quotes, as in `'\*\/5 \* \* \* \*'`$/,
+    ],
+    [
+      'a cron without quotes before a comment',
+      hourly('"15 * * * *"', '*/5 * * * *  # often'),
+      /: `\*\/5 \* \* \* \*` begins with `\*`, .* in quotes, as in `'\*\/5 \* \* \* \*'`$/,
+    ],
+    [
+      'an expression that begins with `!` and has a text in single quotes in it',
+      review(
+        'condition: context.metrics.summary.success_rate < 0.8',
+        "condition: !(context.metrics.agent == 'coach')",
+      ),
+      /put the value in quotes, as in `"!\(context\.metrics\.agent == 'coach'\)"`$/,
+    ],
+    [
+      'an expression that begins with a text that has an apostrophe in it',
+      review(
+        'condition: context.metrics.summary.success_rate < 0.8',
+        `condition: "it's" in context.metrics.agent  # or not`,
+      ),
+      /as in `'"it''s" in context\.metrics\.agent'`, or on a line/,
+    ],
+    [
+      'a template that begins a text in braces without quotes',
+      review(
+        '      title: "Review {{ context.metrics.agent }}"\n      priority: medium\n',
+        '      { title: {{ context.metrics.agent }} review, priority: medium }\n',
+      ),
+      /: `\{\{ context\.metrics\.agent \}\} review` begins with a brace/,
     ],
     [
       'a template that begins a text without quotes',
