@@ -7,13 +7,22 @@ const VALUE = '(?:\\d{1,2}|[a-z]{3})';
 const ITEM = new RegExp(`^(?:\\*|(${VALUE})(?:-(${VALUE}))?)(?:/(\\d{1,2}))?$`, 'i');
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+interface Field {
+  name: string;
+  lowest: number;
+  highest: number;
+  /** Once around; croner takes no larger one. */
+  largestStep: number;
+  names: readonly string[];
+}
+
 /** In this order; a name counts from the lowest. */
-const FIELDS: readonly { name: string; lowest: number; highest: number; names: readonly string[] }[] = [
-  { name: 'a minute', lowest: 0, highest: 59, names: [] },
-  { name: 'an hour', lowest: 0, highest: 23, names: [] },
-  { name: 'a day', lowest: 1, highest: 31, names: [] },
-  { name: 'a month', lowest: 1, highest: 12, names: MONTHS },
-  { name: 'a weekday', lowest: 0, highest: 7, names: WEEKDAYS },
+const FIELDS: readonly Field[] = [
+  { name: 'a minute', lowest: 0, highest: 59, largestStep: 60, names: [] },
+  { name: 'an hour', lowest: 0, highest: 23, largestStep: 24, names: [] },
+  { name: 'a day', lowest: 1, highest: 31, largestStep: 31, names: [] },
+  { name: 'a month', lowest: 1, highest: 12, largestStep: 12, names: MONTHS },
+  { name: 'a weekday', lowest: 0, highest: 7, largestStep: 7, names: WEEKDAYS },
 ];
 const WEEKDAY = 4;
 /** Temporal refuses a range that ends with SUN, and takes `1-7` for `1-6`. */
@@ -93,7 +102,7 @@ function itemFault(
   [, start, end, step]: readonly (string | undefined)[],
   index: number,
 ): string | null {
-  const { name, lowest, highest, names } = FIELDS[index]!;
+  const { name, lowest, highest, largestStep, names } = FIELDS[index]!;
   const numbers = [start, end].filter((value) => value !== undefined).map((value) => numberOf(value, index));
   if (numbers.some((value) => value === null || value < lowest || value > highest)) {
     const named = names.length > 0 ? `, or ${names[0]!.toUpperCase()} to ${names.at(-1)!.toUpperCase()}` : '';
@@ -105,8 +114,8 @@ function itemFault(
     const first = names[0]?.toUpperCase() ?? lowest;
     return `expected the smaller end of a range first, as in \`${start}-${last},${first}-${end}\`; found \`${item}\``;
   }
-  if (step !== undefined && (Number(step) < 1 || Number(step) > highest - lowest + 1)) {
-    return `expected a step from 1 to ${highest}; found \`${item}\``;
+  if (step !== undefined && (Number(step) < 1 || Number(step) > largestStep)) {
+    return `expected a step from 1 to ${largestStep}; found \`${item}\``;
   }
   return null;
 }

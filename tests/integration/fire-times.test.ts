@@ -50,6 +50,8 @@ test.each([
   ['0 0 1-7 */3 5-7', 'Pacific/Apia', '2026-01-01', '2035-01-01'],
   ['59 23 28-31 feb MON-FRI/2', 'UTC', '2026-01-01', '2060-01-01'],
   ['0 0 * * 1-7/2', 'Europe/London', '2026-01-01', '2026-12-31'],
+  ['*/60 */24 */31 * *', 'Europe/London', '2026-01-01', '2026-12-31'],
+  ['0 0 * */12 */7', 'Europe/London', '2026-01-01', '2026-12-31'],
 ])('`%s` in %s fires when Temporal fires, over years', async (cron, timezone, from, until) => {
   await expectSame({ cron, timezone }, Date.parse(from), Date.parse(until));
 });

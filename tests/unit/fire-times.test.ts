@@ -159,14 +159,21 @@ describe('what a cron may be', () => {
     '0 0 * * 0-7',
     '0 0 * * 1-7/2',
     '05 00 29 2 1',
+    '*/60 */24 */31 */12 *',
+    '0 0 * * */7',
   ])('%s is one', (text) => {
     expect(cronFault(text)).toBeNull();
   });
 
   test.each([
     ['5/15 * * * *', /^expected a valid cron, found `5\/15 \* \* \* \*`: .*numeric prefix/],
-    ['*/90 * * * *', 'expected a step from 1 to 59; found `*/90`'],
-    ['*/0 * * * *', 'expected a step from 1 to 59; found `*/0`'],
+    ['*/90 * * * *', 'expected a step from 1 to 60; found `*/90`'],
+    ['*/61 * * * *', 'expected a step from 1 to 60; found `*/61`'],
+    ['*/0 * * * *', 'expected a step from 1 to 60; found `*/0`'],
+    ['0 0-12/25 * * *', 'expected a step from 1 to 24; found `0-12/25`'],
+    ['0 0 */32 * *', 'expected a step from 1 to 31; found `*/32`'],
+    ['0 0 1 */13 *', 'expected a step from 1 to 12; found `*/13`'],
+    ['0 0 * * */8', 'expected a step from 1 to 7; found `*/8`'],
     ['0 3-26/5 * * *', 'expected an hour from 0 to 23; found `3-26/5`'],
     ['0 22-2 * * *', 'expected the smaller end of a range first, as in `22-23,0-2`; found `22-2`'],
     [
