@@ -84,7 +84,6 @@ export const TYPE_NAMES: ReadonlyMap<string, string> = new Map([
 
 /** What others have and JSON Schema says otherwise. */
 const EXPLAINED: ReadonlyMap<string, string> = new Map([
-  ['nullable', 'a value that may be null has `type: [string, "null"]`'],
   ['optional', 'a field is optional unless `required` names it: leave this out'],
 ]);
 
@@ -146,7 +145,7 @@ function findUnreachable(schema: JsonObject, path: Path): KeywordProblem[] {
   return required.flatMap((name, i) => {
     if (typeof name !== 'string' || declared.includes(name)) return [];
     const undeclared = declared.filter((one) => !required.includes(one));
-    const message = `\`${name}\` is required, and \`additionalProperties: false\` refuses it because \`properties\` does not declare it: nothing can ever pass; declare it or take it out${suggestion(name, undeclared)}`;
+    const message = `\`${name}\` is required, and \`additionalProperties: false\` refuses it because \`properties\` does not declare it: nothing can pass here; declare it or take it out${suggestion(name, undeclared)}`;
     return [{ path: [...path, 'required', i], message }];
   });
 }

@@ -79,7 +79,7 @@ describe('event types', () => {
         '  required: [agent, project, summary]',
         '  additionalProperties: false\n  required: [agent, projet, summary]',
       ),
-      `${at}:7:21 attributes_schema.required[1]: \`projet\` is required, and \`additionalProperties: false\` refuses it because \`properties\` does not declare it: nothing can ever pass; declare it or take it out; did you mean \`project\`?`,
+      `${at}:7:21 attributes_schema.required[1]: \`projet\` is required, and \`additionalProperties: false\` refuses it because \`properties\` does not declare it: nothing can pass here; declare it or take it out; did you mean \`project\`?`,
     ],
     [
       'no schema at all',
