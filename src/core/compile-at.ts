@@ -48,6 +48,6 @@ export function compileList(
     return { list, as, scope };
   }
   const element = list?.type.kind === 'list' ? list.type.element : DYN;
-  const inner = scope.with(as, element, list && elementOf(list.implied.place));
+  const inner = scope.withElement(as, element, list && elementOf(list.implied.place));
   return { list, as, scope: inner.assuming(list?.implied.always ?? NO_PATHS) };
 }

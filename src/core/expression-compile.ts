@@ -42,10 +42,12 @@ export function compileExpression(source: string, scope: Scope, expected: Expect
   if (unstorable) return refuse(unstorable.message, 0);
   const { engine, checker, variables, hidden } = scope;
   let declaredFields: (typeName: string) => readonly string[] = () => [];
+  let unquotedAt: (offset: number) => string | null = () => null;
   try {
     const tree = engine.parse(source);
     const treeProblem = findTreeProblem(tree.ast);
     if (treeProblem) return { ok: false, problem: treeProblem };
+    unquotedAt = (offset) => findWarnings(tree.ast, source, scope.known).unquoted.get(offset) ?? null;
     const { has, patterns } = findCalls(tree.ast);
     const checked = checker.check(source, has, fieldNames(tree.ast));
     if (!checked.ok) {
@@ -66,7 +68,7 @@ export function compileExpression(source: string, scope: Scope, expected: Expect
     const evaluate = (bound: Bound) => evaluateTree(tree, { source, expected, paths, engine }, bound);
     return { ok: true, expression: { source, type: checked.type, implied, evaluate }, warnings };
   } catch (error) {
-    const known = { variables, hidden, declaredFields };
+    const known = { variables, hidden, element: scope.known.element, declaredFields, unquotedAt };
     return { ok: false, problem: problemOf(engine.faultOf(error), source, known) };
   }
 }

@@ -103,6 +103,7 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['any', 'exists'],
   ['count', 'size'],
   ['date', 'timestamp'],
+  ['downcase', 'lowerAscii'],
   ['float', 'double'],
   ['includes', 'contains'],
   ['len', 'size'],
@@ -117,8 +118,29 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['tolowercase', 'lowerAscii'],
   ['tostring', 'string'],
   ['touppercase', 'upperAscii'],
+  ['upcase', 'upperAscii'],
   ['upper', 'upperAscii'],
 ]);
+
+/** Those that are called on a value and take nothing more, and those that are put around it. */
+const CALLED_ALONE = new Set(['lowerAscii', 'trim', 'upperAscii']);
+const PUT_AROUND = new Set(['double', 'duration', 'int', 'size', 'string', 'timestamp']);
+
+/** Of `subject | name`, as in the templates of other languages. */
+export function filterHint(subject: string, name: string): string {
+  const instead = calledInstead(subject, name);
+  return ` (templates and expressions have no filters; write ${instead ?? '|| for or'})`;
+}
+
+function calledInstead(subject: string, name: string): string | null {
+  const isPath = /^\w[\w.]*$/.test(subject);
+  if (name === 'default') return isPath ? `has(${subject}) ? ${subject} : …` : null;
+  const called = OTHER_NAMES.get(name.toLowerCase()) ?? name;
+  if (!FUNCTIONS.includes(called)) return null;
+  if (PUT_AROUND.has(called)) return `${called}(${subject})`;
+  const receiver = isPath ? subject : `(${subject})`;
+  return `${receiver}.${called}(${CALLED_ALONE.has(called) ? '' : '…'})`;
+}
 
 /** `; did you mean size?` where there is no function of this name. */
 export function functionHint(node: CelNode): string {

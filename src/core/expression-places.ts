@@ -22,6 +22,8 @@ export interface Knowledge {
   sameAs: ReadonlyMap<string, string>;
   /** Variables that may be null. */
   nullable: ReadonlySet<string>;
+  /** The name of the element of `for_each`; null outside of one. */
+  element: string | null;
 }
 
 /** What an evaluation that did not fail tells. */

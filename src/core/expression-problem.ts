@@ -1,6 +1,6 @@
 /** What is told of an expression that does not check, or that failed: always with the part of it that is at fault. */
 import type { CelNode } from './expression-node.ts';
-import { functionHint, overloadHint } from './expression-overload.ts';
+import { filterHint, functionHint, overloadHint } from './expression-overload.ts';
 import { SAFE_MATCHES } from './expression-tree.ts';
 import type { CelType } from './expression-types.ts';
 import { cut } from './expression-values.ts';
@@ -24,7 +24,11 @@ export interface Known {
   variables: ReadonlyMap<string, CelType>;
   /** Variables that exist elsewhere, with the reason why not here. */
   hidden: ReadonlyMap<string, string>;
+  /** The element of `for_each`; null outside of one. */
+  element: string | null;
   declaredFields: (typeName: string) => readonly string[];
+  /** The field that a name there is compared with, and is a value of. */
+  unquotedAt: (offset: number) => string | null;
 }
 
 const LONGEST_EXCERPT = 200;
@@ -38,7 +42,7 @@ export function problemOf(fault: Fault, source: string, known: Known): Expressio
   const offset = fault.offset ?? fault.node?.start ?? 0;
   const { node } = fault;
   if (fault.code === 'unknown_variable' && node?.op === 'id') {
-    return { message: unknownVariable(node.args, known), offset };
+    return { message: unknownVariable(node.args, offset, known), offset };
   }
   if (fault.code === 'no_such_key' && (node?.op === '.' || node?.op === '[]')) {
     return { message: unknownField(node, source, known), offset };
@@ -54,23 +58,30 @@ export function faultMessage(fault: Fault, source: string): string {
   return part === null ? summary : `${part}: ${summary}`;
 }
 
-function unknownVariable(name: string, { variables, hidden }: Known): string {
+function unknownVariable(
+  name: string,
+  offset: number,
+  { variables, hidden, element, unquotedAt }: Known,
+): string {
   const reason = hidden.get(name);
   if (reason !== undefined) return `${name} is not visible here: ${reason}`;
+  const field = unquotedAt(offset);
+  if (field !== null) return `unknown variable ${name}; a value of ${field} is a text: write '${name}'`;
   const context = variables.get('context');
   const isBound = context?.kind === 'object' && context.fields.has(name);
   const nearest = isBound ? `context.${name}` : nearestName(name, variables.keys());
   const visible = `visible are ${listNames([...variables.keys()])}`;
   const meant = nearest === null ? '' : `; did you mean ${nearest}?`;
-  return `unknown variable ${name}; ${visible}${meant}${elementHint(name, variables)}`;
+  return `unknown variable ${name}; ${visible}${meant}${elementHint(name, nearest, element)}`;
 }
 
 /** Of `for_each`, whose element has a name of its own only with `as`. */
-function elementHint(name: string, variables: Known['variables']): string {
-  if (name === UNNAMED) return '; only a rule with `for_each` has it';
-  return variables.has(UNNAMED)
-    ? `; the element of \`for_each\` is called ${UNNAMED}, or what \`as\` says, as in \`as: ${name}\``
-    : '';
+function elementHint(name: string, nearest: string | null, element: string | null): string {
+  if (element === null) return name === UNNAMED ? '; only a rule with `for_each` has it' : '';
+  if (element === UNNAMED) {
+    return `; the element of \`for_each\` is called ${UNNAMED}, or what \`as\` says, as in \`as: ${name}\``;
+  }
+  return nearest === element ? '' : `; the element of \`for_each\` is called ${element} here, as \`as\` says`;
 }
 
 function unknownField(node: CelNode & { op: '.' | '[]' }, source: string, known: Known): string {
@@ -101,7 +112,9 @@ function overloadHintOf(node: CelNode, { code, summary }: Fault, source: string)
 /** Of an expression that cannot be parsed: what writers of other languages mean by it. */
 function syntaxHint(source: string): string {
   if (source.includes('{{')) return ' (an expression stands here by itself: leave out {{ }})';
-  const code = source.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""');
+  const code = source.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, (text) => '"'.repeat(text.length));
+  const filtered = /(?<!\|)\|(?!\|)\s*(\w*)/.exec(code);
+  if (filtered) return filterHint(source.slice(0, filtered.index).trim(), filtered[1] ?? '');
   if (/\b(and|or|not)\b/i.test(code)) return ' (write && for and, || for or, ! for not)';
   if (/[^=!<>]=[^=]/.test(code)) return ' (write == to compare)';
   return '';

@@ -34,8 +34,10 @@ export interface Scope {
   readonly engine: Engine;
   readonly checker: Checker;
   readonly known: Knowledge;
-  /** The scope with one variable more, as `for_each` gives. `place`: where its value stands; null where that is not known. */
-  with(name: string, type: CelType, place?: Place | null): Scope;
+  /** The scope with one variable more. */
+  with(name: string, type: CelType): Scope;
+  /** The scope with the element of `for_each`. `place`: where its value stands; null where that is not known. */
+  withElement(name: string, type: CelType, place: Place | null): Scope;
   /** The scope where these are known to be there. */
   assuming(paths: Paths): Scope;
   /** The scope with only these variables; reading another is a problem that tells the reason. */
@@ -43,6 +45,8 @@ export interface Scope {
   /** Each value is converted once, when it is first read. What `values` lacks is looked for in `outer`. */
   bind(values: Readonly<Record<string, Json>>, outer?: Bound): Bound;
 }
+
+type Bare = Omit<Scope, 'known' | 'with' | 'withElement' | 'only' | 'assuming'>;
 
 export function scopeOf(
   variables: ReadonlyMap<string, CelType>,
@@ -52,7 +56,7 @@ export function scopeOf(
 ): Scope {
   const shared = new Map<CelType, Convert>();
   const conversions = new Map([...variables].map(([name, type]) => [name, conversionOf(type, shared)]));
-  const scope: Omit<Scope, 'known' | 'with' | 'only' | 'assuming'> = {
+  const scope: Bare = {
     variables,
     hidden,
     engine,
@@ -63,17 +67,19 @@ export function scopeOf(
 }
 
 /** The same variables, types and checker: only what is known of them differs. */
-function withKnowledge(scope: Omit<Scope, 'known' | 'with' | 'only' | 'assuming'>, known: Knowledge): Scope {
+function withKnowledge(scope: Bare, known: Knowledge): Scope {
   const { variables, hidden, engine } = scope;
+  const extended = (name: string, type: CelType, place: Place | null, element: string | null): Scope => {
+    const places = new Map(known.places);
+    if (place) places.set(name, place);
+    else places.delete(name);
+    return scopeOf(new Map([...variables, [name, type]]), hidden, engine, { ...known, places, element });
+  };
   return {
     ...scope,
     known,
-    with: (name, type, place = placeOf(name, type)) => {
-      const places = new Map(known.places);
-      if (place) places.set(name, place);
-      else places.delete(name);
-      return scopeOf(new Map([...variables, [name, type]]), hidden, engine, { ...known, places });
-    },
+    with: (name, type) => extended(name, type, placeOf(name, type), known.element),
+    withElement: (name, type, place) => extended(name, type, place, name),
     assuming: (paths) => withKnowledge(scope, { ...known, present: union(known.present, paths) }),
     only: (names, reason) => {
       const [seen, unseen] = [new Map<string, CelType>(), new Map(hidden)];

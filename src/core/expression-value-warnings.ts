@@ -8,35 +8,25 @@ import { listNames, suggestion } from './wording.ts';
 
 type Comparison = CelNode & { op: '==' | '!=' | 'in' };
 type Literal = string | number | boolean;
+type Places = readonly [Place | null, Place | null];
+type Holds = 'never' | 'always' | 'in vain';
+
+/** What a field is compared with; `place` is the field's. */
+interface Sides {
+  others: readonly CelNode[];
+  field: CelNode;
+  place: Place | null;
+  holds: Holds;
+}
 
 const MOST_VALUES = 12;
 
 /** `places`: of the two operands, where they are places. */
-export function findForeignValues(
-  node: Comparison,
-  [left, right]: [Place | null, Place | null],
-  source: string,
-): ExpressionWarning[] {
-  const [first, second] = node.args;
-  if (node.op !== 'in') {
-    const field = left && allowedAt(left) ? first : second;
-    const [place, other] = field === first ? [left, second] : [right, first];
-    return foreignIn([other], place, field, source, node.op === '==' ? 'never' : 'always');
-  }
-  if (second.op === 'list') return foreignIn(second.args, left, first, source, 'in vain');
-  return foreignIn([first], elementOf(right), second, source, 'never');
-}
-
-function foreignIn(
-  nodes: readonly CelNode[],
-  place: Place | null,
-  field: CelNode,
-  source: string,
-  holds: 'never' | 'always' | 'in vain',
-): ExpressionWarning[] {
+export function findForeignValues(node: Comparison, places: Places, source: string): ExpressionWarning[] {
+  const { others, field, place, holds } = sidesOf(node, places);
   const allowed = place && allowedAt(place);
   if (!allowed) return [];
-  return nodes.flatMap((node) => {
+  return others.flatMap((node) => {
     const value = literalOf(node);
     if (value === null || allowed.includes(value)) return [];
     const names = allowed.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)));
@@ -48,6 +38,27 @@ function foreignIn(
     const message = `${truth}: by its schema ${excerpt(source, field)} is ${values}, and never ${said}${near}`;
     return [{ warning: 'impossible_value', offset: node.start, message }];
   });
+}
+
+/** Names that are values of the field which they are compared with, and perhaps meant so: their places in the source. */
+export function findUnquoted(node: Comparison, places: Places): { offset: number; field: CelNode }[] {
+  const { others, field, place } = sidesOf(node, places);
+  const allowed = place && allowedAt(place);
+  return others
+    .filter((other) => other.op === 'id' && allowed?.includes(other.args))
+    .map(({ start }) => ({ offset: start, field }));
+}
+
+function sidesOf(node: Comparison, [left, right]: Places): Sides {
+  const [first, second] = node.args;
+  if (node.op !== 'in') {
+    const holds = node.op === '==' ? 'never' : 'always';
+    return left && allowedAt(left)
+      ? { others: [second], field: first, place: left, holds }
+      : { others: [first], field: second, place: right, holds };
+  }
+  if (second.op === 'list') return { others: second.args, field: first, place: left, holds: 'in vain' };
+  return { others: [first], field: second, place: elementOf(right), holds: 'never' };
 }
 
 function allowedAt({ type }: Place): readonly Json[] | null {

@@ -18,21 +18,23 @@ import {
   union,
   withPath,
 } from './expression-places.ts';
+import { excerpt } from './expression-problem.ts';
 import { boundVariable, childrenOf, comprehensionVariable } from './expression-tree.ts';
 import type { CelType } from './expression-types.ts';
-import { findForeignValues } from './expression-value-warnings.ts';
+import { findForeignValues, findUnquoted } from './expression-value-warnings.ts';
 import { type ExpressionWarning, missingField, missingVariable } from './expression-warning.ts';
 
 type Variables = ReadonlyMap<string, Implied>;
 type Binary = [CelNode, CelNode];
 
-/** `implied`: what is known once the expression was evaluated. */
+/** `implied`: what is known once the expression was evaluated. `unquoted`: by its place, a name that is a value of this field. */
 export function findWarnings(
   root: CelNode,
   source: string,
   known: Knowledge,
-): { warnings: ExpressionWarning[]; implied: Implied } {
+): { warnings: ExpressionWarning[]; implied: Implied; unquoted: ReadonlyMap<number, string> } {
   const warnings: ExpressionWarning[] = [];
+  const unquoted = new Map<number, string>();
 
   function visit(node: CelNode, present: Paths, variables: Variables): Implied {
     switch (node.op) {
@@ -148,23 +150,25 @@ export function findWarnings(
     };
   }
 
-  function pair([left, right]: Binary, present: Paths, variables: Variables) {
+  function compared(node: CelNode & { op: '==' | '!=' | 'in' }, present: Paths, variables: Variables) {
+    const [left, right] = node.args;
     const first = visit(left, present, variables);
     const second = visit(right, union(present, first.always), variables);
+    const places = [first.place, second.place] as const;
+    warnings.push(...findForeignValues(node, places, source));
+    for (const { offset, field } of findUnquoted(node, places)) unquoted.set(offset, excerpt(source, field));
     return { first, second, always: union(first.always, second.always) };
   }
 
   function comparison(node: CelNode & { op: '==' | '!=' }, present: Paths, variables: Variables): Implied {
-    const { first, second, always } = pair(node.args, present, variables);
-    warnings.push(...findForeignValues(node, [first.place, second.place], source));
+    const { first, second, always } = compared(node, present, variables);
     const [left, right] = node.args;
     const equal = comparedWith(right, first) ?? comparedWith(left, second) ?? told(always);
     return node.op === '==' ? equal : negated(equal);
   }
 
   function membership(node: CelNode & { op: 'in' }, present: Paths, variables: Variables): Implied {
-    const { first, second, always } = pair(node.args, present, variables);
-    warnings.push(...findForeignValues(node, [first.place, second.place], source));
+    const { second, always } = compared(node, present, variables);
     const name = textOf(node.args[0]);
     const { place } = second;
     if (name === null || !place || place.type.kind === 'list') return told(always);
@@ -198,7 +202,7 @@ export function findWarnings(
     [...known.places].map(([name, place]): [string, Implied] => [name, { ...NOTHING, place }]),
   );
   const implied = visit(root, known.present, roots);
-  return { warnings, implied };
+  return { warnings, implied, unquoted };
 }
 
 /** `last`: of its last part, for any element; `reached`: what is there for an element that has passed. */

@@ -54,7 +54,7 @@ export function createScope(
 ): Scope {
   const types = Object.entries(variables);
   const places = new Map(types.map(([name, type]) => [name, placeOf(name, type)]));
-  const known = { places, present: NO_PATHS, sameAs, nullable };
+  const known = { places, present: NO_PATHS, sameAs, nullable, element: null };
   return scopeOf(new Map(types), new Map(), createEngine(), known);
 }
 

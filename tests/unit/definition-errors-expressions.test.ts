@@ -84,6 +84,27 @@ describe('expressions and templates', () => {
       /unknown variable team; visible are .*; the element of `for_each` is called item, or what `as` says, as in `as: team`$/,
     ],
     [
+      'an element by its usual name where `as` gives it another',
+      review(
+        '    condition: context.metrics.summary.success_rate < 0.8',
+        '    for_each: \'["a"]\'\n    as: repo\n    condition: item == "a"',
+      ),
+      /unknown variable item; visible are .*`repo`; the element of `for_each` is called repo here, as `as` says$/,
+    ],
+    [
+      'an element by a slip of the name that `as` gives it',
+      review(
+        '    condition: context.metrics.summary.success_rate < 0.8',
+        '    for_each: \'["a"]\'\n    as: repo\n    condition: rep == "a"',
+      ),
+      /unknown variable rep; visible are .*; did you mean repo\?$/,
+    ],
+    [
+      'a filter of other templates',
+      review('context.metrics.agent }}', 'context.metrics.agent | upper }}'),
+      /rules\[0\]\.task\.title: .* \(templates and expressions have no filters; write context\.metrics\.agent\.upperAscii\(\)\)$/,
+    ],
+    [
       'an element where there is no list',
       review('condition: context.metrics.summary.success_rate < 0.8', 'condition: item == "a"'),
       /unknown variable item; visible are .*; only a rule with `for_each` has it$/,
@@ -102,6 +123,10 @@ describe('expressions and templates', () => {
     const errors = await errorsOf(files);
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatch(expected);
+  });
+
+  test('single braces are text', async () => {
+    expect(await errorsOf(review('{{ context.metrics.agent }}', '{x}'))).toEqual([]);
   });
 
   test('an expression on an event type that is itself invalid is not told as wrong too', async () => {
