@@ -9,7 +9,7 @@
  */
 import { z } from 'zod';
 import { cronFault, timezoneFault } from './cron.ts';
-import { duration, durationMs } from './duration.ts';
+import { duration, durationMs, spelled } from './duration.ts';
 import { describeFound, listNames } from './wording.ts';
 
 export const DEFINITION_ID = /^[a-z0-9][a-z0-9-]{0,99}$/;
@@ -18,6 +18,8 @@ const BIND_TO = /^context\.[a-z][a-z0-9_]*$/;
 const VARIABLE = /^[a-z][a-z0-9_]*$/;
 /** Dotted and lower case; the NATS subject is `activity.` followed by it. */
 export const EVENT_TYPE = /^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+$/;
+/** Of one that is repeated in a message. */
+const LONGEST_CRON = 60;
 
 function checked(schema: z.ZodString, fault: (text: string) => string | null) {
   return schema.superRefine((text, context) => {
@@ -26,7 +28,28 @@ function checked(schema: z.ZodString, fault: (text: string) => string | null) {
   });
 }
 
+/** Undefined where there is nothing to add. */
+function predicateFault(input: unknown): string | undefined {
+  if (input === undefined) return 'missing required field `condition`; `"true"` always holds';
+  if (input === null) return `expected a text, found ${describeFound(input)}; \`"true"\` always holds`;
+  return typeof input === 'boolean' ? `expected a text, found \`${input}\`; write \`"${input}"\`` : undefined;
+}
+
+function scheduleFault(input: unknown): string | undefined {
+  if (typeof input !== 'string') return undefined;
+  const text = input.trim();
+  const every = spelled(text);
+  const isCron = text.split(/\s+/).length === 5 && text.length <= LONGEST_CRON;
+  const cron = `cron: ${JSON.stringify(isCron ? text : '15 * * * *')}`;
+  const shape = every === null ? cron : `every: ${every}`;
+  return `expected a mapping, found ${describeFound(input)}; write \`schedule: { ${shape} }\``;
+}
+
 const expression = z.string().min(1).max(4096).describe('A CEL expression');
+const predicate = z
+  .string({ error: ({ input }) => predicateFault(input) })
+  .min(1)
+  .max(4096);
 const template = z.string().max(16_384).describe('Text; {{ CEL }} is replaced by the value');
 
 const ruleId = z
@@ -40,30 +63,33 @@ const eventTrigger = z.strictObject({
     .string()
     .regex(EVENT_TYPE, 'a dotted, lower-case event type')
     .describe('A registered event type, as in kaizen.metrics.recorded'),
-  filter: expression
+  filter: predicate
     .optional()
     .describe('CEL over `event`; where it is false the event is `filtered` and nothing runs'),
 });
 
 const scheduleTrigger = z
-  .strictObject({
-    cron: checked(z.string(), cronFault)
-      .optional()
-      .describe('Five fields, as in `15 * * * *`; either this or every'),
-    every: duration('1s')
-      .refine((text) => durationMs(text) < 1000 || durationMs(text) % 1000 === 0, {
-        error: ({ input }) => `expected whole seconds, found ${describeFound(input)}`,
-      })
-      .optional()
-      .describe('An interval, instead of cron; at least 1s'),
-    timezone: checked(z.string(), timezoneFault).default('UTC').describe('The IANA time zone of cron'),
-    overlap: z
-      .enum(['skip', 'buffer_one', 'buffer_all', 'allow_all'])
-      .default('skip')
-      .describe('What happens to a tick while the run before it is still going'),
-    catchup_window: duration('10s').default('1h').describe('How late a tick may still start; at least 10s'),
-    jitter: duration('0s').default('0s').describe('Ticks are delayed by a random time up to this'),
-  })
+  .strictObject(
+    {
+      cron: checked(z.string(), cronFault)
+        .optional()
+        .describe('Five fields, as in `15 * * * *`; either this or every'),
+      every: duration('1s')
+        .refine((text) => durationMs(text) < 1000 || durationMs(text) % 1000 === 0, {
+          error: ({ input }) => `expected whole seconds, found ${describeFound(input)}`,
+        })
+        .optional()
+        .describe('An interval, instead of cron; at least 1s'),
+      timezone: checked(z.string(), timezoneFault).default('UTC').describe('The IANA time zone of cron'),
+      overlap: z
+        .enum(['skip', 'buffer_one', 'buffer_all', 'allow_all'])
+        .default('skip')
+        .describe('What happens to a tick while the run before it is still going'),
+      catchup_window: duration('10s').default('1h').describe('How late a tick may still start; at least 10s'),
+      jitter: duration('0s').default('0s').describe('Ticks are delayed by a random time up to this'),
+    },
+    { error: ({ input }) => scheduleFault(input) },
+  )
   .superRefine(({ cron, every }, context) => {
     if ((cron === undefined) !== (every === undefined)) return;
     const found = cron === undefined ? 'neither' : 'both';
@@ -122,7 +148,7 @@ const rule = z
     id: ruleId,
     for_each: expression.optional().describe('CEL that gives a list; the rule is evaluated for each element'),
     as: variable.optional().describe('The name of the element, `item` unless set'),
-    condition: expression.describe('CEL that gives true or false'),
+    condition: predicate.describe('CEL that gives true or false'),
     task: taskTemplate,
   })
   .transform((rule) => (rule.for_each === undefined ? rule : { ...rule, as: rule.as ?? 'item' }));

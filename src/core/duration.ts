@@ -43,12 +43,13 @@ function meant(text: string): string {
   return written === null ? '' : ` (\`${text.trim()}\` is written \`${written}\`)`;
 }
 
-/** As in `5 min`, `1h30m`, `1.5h` or `PT5M`; null where it cannot be told. */
-function spelled(text: string): string | null {
-  const plain = text
+/** `90s` of `90 sec`, `1.5 min`, `1m30s` or `PT1M30S`; null where it cannot be told. */
+export function spelled(text: string): string | null {
+  const lower = text
     .trim()
     .toLowerCase()
-    .replace(/^(every\s+|pt?(?=\d))/, '');
+    .replace(/^every\s+/, '');
+  const plain = lower.startsWith('p') ? unitsOfIso(lower) : lower;
   if (!/^(\d{1,9}(\.\d{1,3})?\s*[a-z]+[\s,]*)+$/.test(plain)) return null;
   let ms = 0;
   let smallest: Unit = 'd';
@@ -62,4 +63,10 @@ function spelled(text: string): string | null {
   const units = Object.keys(UNIT_MS) as Unit[];
   const unit = [smallest, ...units.reverse()].find((one) => ms % UNIT_MS[one] === 0);
   return unit && ms > 0 ? `${ms / UNIT_MS[unit]}${unit}` : null;
+}
+
+/** `p1dt2h` → `1d2h`. A month before the `t` has no fixed length, and its letter is that of a minute behind it. */
+function unitsOfIso(text: string): string {
+  const [, days = '', times = ''] = /^p((?:\d+[dw])*)(?:t((?:\d+(?:\.\d+)?[hms])+))?$/.exec(text) ?? [];
+  return days + times;
 }

@@ -1,6 +1,7 @@
 /** A document against a zod schema: each issue becomes a fault with its place, what was found, what was expected. */
 import { z } from 'zod';
 import type { Fault, Path, Position, SourceDocument } from './document.ts';
+import { fieldMeant } from './field-names.ts';
 import type { Json, JsonObject } from './json.ts';
 import { describeFound, listNames, suggestion } from './wording.ts';
 
@@ -34,17 +35,24 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, root: Json): Sha
     return issue.keys.map((key) => ({
       path: [...path, key],
       at: 'key',
-      message: `unknown field \`${key}\`${suggestion(key, known) || knownFields(known)}`,
+      message: `unknown field \`${key}\`${meantOrKnown(key, known)}`,
     }));
   }
   const name = path.at(-1);
   if (typeof name === 'string' && issue.code !== 'custom' && !exists(root, path)) {
-    return [{ path, at: 'value', message: `missing required field \`${name}\`` }];
+    const message = isWhole(issue) ? issue.message : `missing required field \`${name}\``;
+    return [{ path, at: 'value', message }];
   }
   return [{ path, at: 'value', message: messageOf(issue) }];
 }
 
+/** Whether the schema has said all of it, and not only what it expected. */
+function isWhole({ message }: z.core.$ZodIssue): boolean {
+  return /^(expected|missing) /.test(message);
+}
+
 function messageOf(issue: z.core.$ZodIssue): string {
+  if (isWhole(issue)) return issue.message;
   const found = `found ${describeFound(issue.input)}`;
   switch (issue.code) {
     case 'invalid_type':
@@ -85,7 +93,9 @@ function bound(limit: number | bigint, origin: string): string {
   return String(limit);
 }
 
-function knownFields(known: string[]): string {
+function meantOrKnown(name: string, known: string[]): string {
+  const meant = fieldMeant(name, known);
+  if (meant !== null) return `; did you mean \`${meant}\`?`;
   return known.length > 0 ? `; known fields: ${listNames(known)}` : '; no field is expected here';
 }
 

@@ -59,6 +59,21 @@ describe('the shape', () => {
       ],
     ],
     [
+      'a condition that is no text',
+      review('condition: context.metrics.summary.success_rate < 0.8', 'condition: true'),
+      ['review.yaml:13:16 rules[0].condition: expected a text, found `true`; write `"true"`'],
+    ],
+    [
+      'a filter that is no text',
+      review('filter: event.attributes.project != "sandbox"', 'filter: false'),
+      ['review.yaml:7:13 trigger.event.filter: expected a text, found `false`; write `"false"`'],
+    ],
+    [
+      'a rule without a condition',
+      review('    condition: context.metrics.summary.success_rate < 0.8\n', ''),
+      ['review.yaml:12:5 rules[0].condition: missing required field `condition`; `"true"` always holds'],
+    ],
+    [
       'an id that is no id',
       { 'Review.yaml': edit(REVIEW, 'id: review', 'id: Review') },
       ['Review.yaml:1:5 id: expected lower-case letters, digits and -, at most 100, found the text `Review`'],
@@ -80,6 +95,32 @@ describe('the shape', () => {
     ],
   ])('%s', async (_name, files, expected) => {
     expect(await errorsOf(files)).toEqual(expected);
+  });
+
+  test.each([
+    ['repo', 'a task', '      priority: medium\n', '      repo: pilot-a\n', 'target_repo'],
+    ['repo', 'a rule', '  - id: low\n', '  - id: low\n    repo: pilot-a\n', 'task.target_repo'],
+    ['repo', 'the file', 'owner: kaizen\n', 'owner: kaizen\nrepo: a\n', 'rules[].task.target_repo'],
+    ['event_type', 'the file', 'owner: kaizen\n', 'owner: kaizen\nevent_type: a.b\n', 'trigger.event.type'],
+    ['event_type', 'the trigger', 'trigger:\n', 'trigger:\n  event_type: a.b\n', 'event.type'],
+    ['cron', 'the trigger', 'trigger:\n', 'trigger:\n  cron: "15 * * * *"\n', 'schedule.cron'],
+    [
+      'schema',
+      'an instruction',
+      'rules:\n',
+      'instructions: [{ id: a, prompt: p, output_schema: {}, schema: {} }]\nrules:\n',
+      'output_schema',
+    ],
+  ])('`%s` in %s is a name that others have for a field', async (name, _place, from, to, meant) => {
+    expect(await errorsOf(review(from, to))).toEqual([
+      expect.stringContaining(`unknown field \`${name}\`; did you mean \`${meant}\`?`),
+    ]);
+  });
+
+  test('a name that may mean several fields is answered with all that there are', async () => {
+    expect(await errorsOf(review('owner: kaizen', 'owner: kaizen\nname: x'))).toEqual([
+      expect.stringContaining('name: unknown field `name`; known fields: `id`, `title`, `owner`, '),
+    ]);
   });
 
   test('every fault of every file is told at once, in the order of their places', async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { errorsOf, hourly, review } from '../setup/refused-definitions.ts';
 
+const SCHEDULE = '  schedule:\n    cron: "15 * * * *"\n    timezone: Europe/Berlin\n';
+
 describe('the trigger', () => {
   const cron = (text: string) => hourly('"15 * * * *"', JSON.stringify(text));
   test.each([
@@ -23,6 +25,21 @@ describe('the trigger', () => {
       'neither cron nor every',
       hourly('    cron: "15 * * * *"\n', ''),
       'hourly.yaml:6:5 trigger.schedule: expected exactly one of `cron`, `every`; found neither',
+    ],
+    [
+      'a cron where the schedule belongs that has it',
+      hourly(SCHEDULE, '  schedule: "0 25 * * *"\n'),
+      'hourly.yaml:5:13 trigger.schedule: expected a mapping, found the text `0 25 * * *`; write `schedule: { cron: "0 25 * * *" }`',
+    ],
+    [
+      'an interval where the schedule belongs that has it',
+      hourly(SCHEDULE, '  schedule: 5 min\n'),
+      'hourly.yaml:5:13 trigger.schedule: expected a mapping, found the text `5 min`; write `schedule: { every: 5m }`',
+    ],
+    [
+      'a word where a schedule belongs',
+      hourly(SCHEDULE, '  schedule: hourly\n'),
+      'hourly.yaml:5:13 trigger.schedule: expected a mapping, found the text `hourly`; write `schedule: { cron: "15 * * * *" }`',
     ],
     [
       'a bad cron',
@@ -94,6 +111,16 @@ describe('the trigger', () => {
       'an interval of two units',
       hourly('cron: "15 * * * *"', 'every: 1h30m'),
       'hourly.yaml:6:12 trigger.schedule.every: expected a duration like 30s, 15m, 1h or 7d (`1h30m` is written `90m`), found the text `1h30m`',
+    ],
+    [
+      'a day as ISO 8601 has it',
+      hourly('cron: "15 * * * *"', 'every: P1D'),
+      'hourly.yaml:6:12 trigger.schedule.every: expected a duration like 30s, 15m, 1h or 7d (`P1D` is written `1d`), found the text `P1D`',
+    ],
+    [
+      'a month as ISO 8601 has it, which is no minute',
+      hourly('cron: "15 * * * *"', 'every: P1M'),
+      'hourly.yaml:6:12 trigger.schedule.every: expected a duration like 30s, 15m, 1h or 7d, found the text `P1M`',
     ],
     [
       'an interval that is a number',
