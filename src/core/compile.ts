@@ -7,7 +7,7 @@ import type { Definition, Rule } from './definition.ts';
 import { formatPath } from './document.ts';
 import type { EventType } from './event-type.ts';
 import { createScope, type Expression, type Scope } from './expression.ts';
-import { NO_PATHS } from './expression-places.ts';
+import type { Paths } from './expression-places.ts';
 import { type CelType, DYN, STRING, typeOfSchema } from './expression-types.ts';
 import type { JsonSchema } from './json.ts';
 import {
@@ -60,7 +60,8 @@ export function compileDefinition(definition: Definition, input: CompileInput): 
   const problems: Problem[] = [];
   const unfiltered = scopeOf(definition, input);
   const filter = compileFilter(definition, ruleScope(definition, unfiltered), problems);
-  const all = unfiltered.assuming(filter?.implied.whenTrue ?? NO_PATHS);
+  const hasFilter = definition.trigger.event?.filter !== undefined;
+  const all = hasFilter ? unfiltered.assuming(whatHolds(filter)) : unfiltered;
   const scope = ruleScope(definition, all);
   findRepeated(definition, problems);
   const sources = definition.context_sources.map((source, i) =>
@@ -192,10 +193,15 @@ function compileRule(
   const for_each = compileForEach(rule, scope, path, problems);
   const inner = for_each?.scope ?? scope;
   const condition = compileAt(rule.condition, inner, 'bool', [...path, 'condition'], problems);
-  const held = inner.assuming(condition?.implied.whenTrue ?? NO_PATHS);
+  const held = inner.assuming(whatHolds(condition));
   const task = compileTask(rule.task, held, [...path, 'task'], problems);
   if (hasFault(problems.slice(before)) || !condition || !task) return null;
   return { id: rule.id, for_each: for_each && asCompiled(for_each), condition, task };
+}
+
+/** Of one that does not compile nobody knows what it asks for: nothing is told to be missing after it. */
+function whatHolds(predicate: Expression | null): Paths {
+  return predicate?.implied.whenTrue ?? 'all';
 }
 
 /** Where the list or the name is wrong the rest of the rule is still checked. */

@@ -4,7 +4,8 @@
  */
 import { type Definition, definitionSchema } from '../core/definition.ts';
 import type { Path } from '../core/document.ts';
-import type { Json, JsonObject } from '../core/json.ts';
+import { fieldMeant } from '../core/field-names.ts';
+import { isObject, type Json, type JsonObject } from '../core/json.ts';
 import { checkShape, type ShapeProblem } from '../core/shape.ts';
 
 /** `replaced`: where what stands is not the author's. */
@@ -13,12 +14,13 @@ export interface Mended {
   replaced: Path[];
 }
 
-/** Null where too little is known: without a trigger, or the name of a source, each expression would be told as wrong too. */
+/** Null where too little is known: without a trigger, or where a key is misspelt that declares names, each expression would be told as wrong too. */
 export function mendShape(
   document: JsonObject,
   problems: readonly ShapeProblem[],
   name: string,
 ): Mended | null {
+  if (problems.some((problem) => mayTell(document, problem))) return null;
   const copy = structuredClone(document);
   const replaced: Path[] = [];
   for (const problem of problems) {
@@ -34,6 +36,30 @@ export function mendShape(
 export function isReplaced(replaced: readonly Path[], path: Path): boolean {
   return replaced.some((place) => place.every((step, i) => path[i] === step));
 }
+
+/** Whether an unknown key may be meant as one that others depend on, and that is not there. */
+function mayTell(document: JsonObject, { path, at }: ShapeProblem): boolean {
+  if (at !== 'key') return false;
+  const place = path.slice(0, -1);
+  const holder = place.reduce<Json | undefined>(memberOf, document);
+  const telling = TELLING.find(([pattern]) => fits(pattern, place))?.[1] ?? [];
+  return telling.some(
+    (field) =>
+      isObject(holder) && !Object.hasOwn(holder, field) && fieldMeant(String(path.at(-1)), [field]) !== null,
+  );
+}
+
+/** Optional fields that tell which names there are, what is known of them, or what a source is asked. */
+const TELLING: readonly (readonly [pattern: string[], fields: string[]])[] = [
+  [[], ['context_sources', 'instructions']],
+  [['trigger', 'event'], ['filter']],
+  [['context_sources', '*'], ['params']],
+  [
+    ['rules', '*'],
+    ['for_each', 'as'],
+  ],
+  [['instructions', '*', 'tasks', '*'], ['as']],
+];
 
 function mendOne(root: JsonObject, { path, at }: ShapeProblem, name: string): Path | null {
   const neutral = at === 'key' ? undefined : NEUTRAL.find(([pattern]) => fits(pattern, path));
@@ -51,18 +77,20 @@ const NEUTRAL: readonly (readonly [pattern: string[], valueFor: (path: Path, nam
   [['owner'], () => '-'],
   [['trigger', 'schedule', '**'], () => ({ every: '1h' })],
   [['trigger', 'event', 'type'], () => 'not.known'],
-  [['trigger', '*', 'filter'], () => 'true'],
+  // Never true, so what comes after it counts as asked for: what was meant here may have asked.
+  [['trigger', '*', 'filter'], () => 'false'],
   [['trigger', '**'], () => null],
-  [['context_sources', '*', 'type'], () => 'static'],
+  // No source has this type: its params are not checked, and what it binds is dynamic.
+  [['context_sources', '*', 'type'], () => '-'],
   [['context_sources', '**'], () => null],
   [['rules', '*', 'id'], (path) => `rule-${path[1]}`],
-  [['rules', '*', 'condition'], () => 'true'],
+  [['rules', '*', 'condition'], () => 'false'],
   [['rules', '*', 'for_each'], () => null],
   [['rules', '*', 'as'], () => null],
   [['rules', '*', 'task', 'title'], () => '-'],
   [['rules', '*', 'task', 'labels', '*'], () => '-'],
   [['rules', '*', 'task'], () => ({ title: '-' })],
-  [['rules', '*'], (path) => ({ id: `rule-${path[1]}`, condition: 'true', task: { title: '-' } })],
+  [['rules', '*'], (path) => ({ id: `rule-${path[1]}`, condition: 'false', task: { title: '-' } })],
   [['instructions', '*', 'id'], () => null],
   [['instructions', '*', 'prompt'], () => '-'],
   [['instructions', '*', 'output_schema'], () => ({})],
@@ -78,8 +106,7 @@ function fits(pattern: readonly string[], path: Path): boolean {
 
 /** Leaves out what becomes `undefined`; null where nothing can stand there. */
 function put(root: JsonObject, path: Path, value: Json | undefined): Path | null {
-  let holder: Json | undefined = root;
-  for (const step of path.slice(0, -1)) holder = memberOf(holder, step);
+  const holder = path.slice(0, -1).reduce<Json | undefined>(memberOf, root);
   const last = path.at(-1);
   if (typeof holder !== 'object' || holder === null || last === undefined) return null;
   if (Array.isArray(holder)) {
