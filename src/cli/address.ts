@@ -8,27 +8,55 @@ export interface Address {
   origin: string;
 }
 
+/** `doubt`: why it may not belong to the API that commands ask; null where nothing speaks against it. */
+export interface NatsAddress extends Address {
+  doubt: string | null;
+}
+
 export interface Candidates {
   option: string | undefined;
   environment: string | undefined;
   devFile(): Promise<DevFile | null>;
 }
 
+const DEFAULT_API = 'http://127.0.0.1:8080';
+
 export async function resolveApiAddress({ option, environment, devFile }: Candidates): Promise<Address> {
   if (option) return httpAddress(option, '--api');
   if (environment) return httpAddress(environment, 'ACTIVITY_CORE_API');
   const dev = await devFile();
   if (dev) return httpAddress(dev.api_url, '.activity-core/dev.json');
-  return { url: 'http://127.0.0.1:8080', origin: 'the default' };
+  return { url: DEFAULT_API, origin: 'the default' };
 }
 
-export async function resolveNatsAddress({ option, environment, devFile }: Candidates): Promise<Address> {
-  if (option) return { url: option, origin: '--nats' };
-  if (environment) return { url: environment, origin: 'NATS_URL' };
+/** `apiAddress`: ACTIVITY_CORE_API. */
+export async function resolveNatsAddress({
+  option,
+  environment,
+  devFile,
+  apiAddress,
+}: Candidates & { apiAddress: string | undefined }): Promise<NatsAddress> {
+  if (option) return { url: option, origin: '--nats', doubt: null };
+  if (environment) return { url: environment, origin: 'NATS_URL', doubt: null };
   const dev = await devFile();
-  if (dev) return { url: dev.nats_url, origin: '.activity-core/dev.json' };
-  return { url: 'nats://127.0.0.1:4222', origin: 'the default' };
+  const address = dev
+    ? { url: dev.nats_url, origin: '.activity-core/dev.json' }
+    : { url: 'nats://127.0.0.1:4222', origin: 'the default' };
+  return { ...address, doubt: doubtOf(address, dev?.api_url ?? DEFAULT_API, apiAddress) };
 }
+
+/** Commands that read ask one instance, and an event would go to another: nobody would find it. */
+function doubtOf({ url, origin }: Address, itsApi: string, apiAddress: string | undefined): string | null {
+  if (!apiAddress) return null;
+  const asked = httpAddress(apiAddress, 'ACTIVITY_CORE_API').url;
+  if (asked === httpAddress(itsApi, origin).url) return null;
+  return (
+    `ACTIVITY_CORE_API is ${asked}, and NATS_URL is not set: this goes to ${withoutCredentials(url)} (${origin}), ` +
+    'which may be that of another instance; name the server with NATS_URL or --nats'
+  );
+}
+
+export const withoutCredentials = (url: string): string => url.replace(/\/\/[^/@\s]*@/, '//');
 
 function httpAddress(text: string, origin: string): Address {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -40,7 +40,10 @@ export function apiCommand(
     .command(nameAndArguments)
     .description(description)
     .option('--json', `print ${json} as JSON`)
-    .option('--api <url>', 'the API to ask (default: ACTIVITY_CORE_API, else the running dev instance)');
+    .option(
+      '--api <url>',
+      'the API to ask (default: ACTIVITY_CORE_API, else that of .activity-core/dev.json, else http://127.0.0.1:8080)',
+    );
 }
 
 /** @throws UsageError, ConfigurationError */

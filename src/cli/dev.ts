@@ -21,6 +21,7 @@ import { freeAdminPort } from './admin-port.ts';
 import { withFolder } from './definitions-folder.ts';
 import { type DevFileContent, writeDevFile } from './dev-file.ts';
 import { openDevLog } from './dev-log.ts';
+import { devSummary } from './dev-summary.ts';
 import { openSurroundings, type Surroundings } from './dev-surroundings.ts';
 import { MIGRATIONS_DIR } from './folders.ts';
 import { printable } from './printable.ts';
@@ -80,13 +81,16 @@ export async function devCommand(options: DevOptions): Promise<number> {
     await Promise.race([service.ready, stopping.requested]);
     if (!stopping.signal.aborted) {
       await writeDevFile(devFile, devFileContent(servers, surroundings, service.url));
-      const isDefault = options.stateDir === null && !options.ephemeral;
-      const told: Surroundings['told'] = [
-        ...surroundings.told,
-        ['issue sink', sinkStory(config.ISSUE_SINK_TYPE)],
-        ['log', logPlace],
-      ];
-      say(summary(servers, told, service.url, stateDir, isDefault));
+      say(
+        devSummary({
+          servers,
+          told: [...surroundings.told, ['issue sink', sinkStory(config.ISSUE_SINK_TYPE)], ['log', logPlace]],
+          apiUrl: service.url,
+          stateDir,
+          isFound: options.stateDir === null && !options.ephemeral,
+          pid: process.pid,
+        }),
+      );
     }
     const failure = await Promise.race([
       stopping.requested,
@@ -210,40 +214,8 @@ function devFileContent(servers: Servers, { settings }: Surroundings, apiUrl: st
   };
 }
 
-/** Where a server is, without the user, password and parameters that its URL may carry. */
-function placeOf(url: string): string {
-  const { protocol, host, pathname } = new URL(url);
-  return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
-}
-
 function sinkStory(type: Config['ISSUE_SINK_TYPE']): string {
   return type === 'null'
     ? 'null (audit only); ISSUE_SINK_TYPE=issue-core makes approved definitions live'
     : 'issue-core; a definition with emit: live and an approved audit run makes tasks there';
-}
-
-function summary(
-  servers: Servers,
-  told: Surroundings['told'],
-  apiUrl: string,
-  stateDir: string,
-  isDefault: boolean,
-): string {
-  // The commands find the instance of the default folder by themselves.
-  const api = isDefault ? '' : ` --api ${apiUrl}`;
-  const nats = isDefault ? '' : ` --nats ${placeOf(servers.nats_url)}`;
-  return `
-activity-core is ready.
-
-  page         ${apiUrl}/   (what is due, ran, failed, was refused)
-  API          ${apiUrl}/api/v1/runs
-  Temporal     ${servers.temporal_address}${servers.temporal_ui_url ? `   web UI ${servers.temporal_ui_url}` : ''}
-  NATS         ${placeOf(servers.nats_url)}
-  PostgreSQL   ${placeOf(servers.database_url)}
-${told.map(([name, place]) => `  ${name.padEnd(12)} ${place}\n`).join('')}  state        ${stateDir}   (addresses with the password: dev.json)
-
-Publish an event:    npx activity-core publish FILE${nats}
-See what came of it: npx activity-core runs list${api}
-${isDefault ? '' : `Every command finds it: export ACTIVITY_CORE_API=${apiUrl}\n`}Ctrl-C stops everything that was started here.
-`;
 }

@@ -25,7 +25,9 @@ export function tellFailure(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof ApiProblemError) return tellProblem(error, terminal);
   if (error instanceof ApiUnreachableError) {
-    const next = 'start it with `npm run dev`, or name another with --api or ACTIVITY_CORE_API';
+    const next =
+      'start it with `npm run dev`, or name another with --api or ACTIVITY_CORE_API ' +
+      '(that of --ephemeral or --state-dir prints its address when it is ready)';
     return tell(terminal, `${error.message}; ${next}`);
   }
   if (error instanceof UnexpectedAnswerError) {

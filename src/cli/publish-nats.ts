@@ -8,7 +8,7 @@ import {
   type NatsConnection,
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
-import type { Address } from './address.ts';
+import { type Address, withoutCredentials } from './address.ts';
 import type { Outgoing } from './publish-envelope.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -23,6 +23,8 @@ export interface Published {
 
 export interface Publisher {
   ok: true;
+  /** That it is connected to, as in `127.0.0.1:4222`. */
+  server: string;
   publish(message: Outgoing): Promise<{ ok: true; ack: Published } | { ok: false; message: string }>;
   close(): Promise<void>;
 }
@@ -47,8 +49,10 @@ export async function connectPublisher(
     return createPublisher(await connect(options));
   } catch (error) {
     const next = 'start one with `npm run dev`, or name another with --nats or NATS_URL';
-    const shown = url.replace(/\/\/[^/@\s]*@/, '//');
-    return { ok: false, message: `no NATS at ${shown} (${origin}): ${reasonOf(error)}; ${next}` };
+    return {
+      ok: false,
+      message: `no NATS at ${withoutCredentials(url)} (${origin}): ${reasonOf(error)}; ${next}`,
+    };
   }
 }
 
@@ -56,6 +60,7 @@ function createPublisher(connection: NatsConnection): Publisher {
   const client = jetstream(connection);
   return {
     ok: true,
+    server: connection.getServer(),
     async publish({ subject, bytes, msgId }) {
       try {
         const ack = await client.publish(subject, bytes, {

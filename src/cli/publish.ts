@@ -23,7 +23,10 @@ export function addPublish(program: Command, cli: Cli): void {
   program
     .command('publish <file>')
     .description('publish an event envelope (JSON; - reads standard input)')
-    .option('--nats <url>', 'the server (default: NATS_URL, else the running dev instance)')
+    .option(
+      '--nats <url>',
+      'the server (default: NATS_URL, else that of .activity-core/dev.json, else nats://127.0.0.1:4222)',
+    )
     .option('--subject <subject>', 'instead of activity.<type>; then anything may be published')
     .option('--lines', 'the file holds one envelope a line')
     .option('--no-msg-id', 'without Nats-Msg-Id, so that JetStream itself finds no duplicates')
@@ -32,7 +35,9 @@ export function addPublish(program: Command, cli: Cli): void {
       const { NATS_URL: environment, NATS_CREDS_FILE: credsFile } = cli.readConfig();
       const messages = outgoingOf(file, await cli.readInput(file), options);
       const { nats: option } = options;
-      const address = await resolveNatsAddress({ option, environment, devFile: cli.readDevFile });
+      const { apiAddress, readDevFile: devFile } = cli;
+      const address = await resolveNatsAddress({ option, environment, devFile, apiAddress });
+      if (address.doubt) cli.terminal.warn(`warning: ${address.doubt}`);
       const publisher = await connectPublisher(address, credsFile);
       if (!publisher.ok) {
         cli.terminal.warn(`error: ${publisher.message}`);
@@ -72,7 +77,7 @@ async function publishAll(
         refused += 1;
         terminal.warn(`error: ${window[index]?.name} was not acknowledged: ${printable(outcome.message)}`);
       } else if (json) printJson(terminal, outcome.ack);
-      else terminal.print(told(window[index]?.name ?? '', outcome.ack));
+      else terminal.print(told(window[index]?.name ?? '', publisher.server, outcome.ack));
     }
     if (refused === 0) continue;
     const left = messages.length - start - window.length;
@@ -82,8 +87,8 @@ async function publishAll(
   return 0;
 }
 
-function told(name: string, { subject, stream, sequence, duplicate }: Published): string {
-  const where = `${name} on ${subject}: stream ${stream}, sequence ${sequence}`;
+function told(name: string, server: string, { subject, stream, sequence, duplicate }: Published): string {
+  const where = `${name} on ${subject}: NATS ${server}, stream ${stream}, sequence ${sequence}`;
   if (!duplicate) return `Published ${where}`;
   return `Published ${where}, duplicate: true. JetStream has had this id moments ago and did not store it again; --no-msg-id sends it through.`;
 }

@@ -161,7 +161,10 @@ test('dev says when it is ready, where everything is, and removes dev.json on a 
     temporal_ui: { url: file.temporal_ui_url, namespace: 'default' },
     lag: { messages: 0, message: 'ok' },
   });
-  expect(dev.output()).toContain('activity-core is ready');
+  expect(dev.output()).toContain(`activity-core is ready, as process ${file.pid}.`);
+  expect(dev.output()).toContain(
+    `export ACTIVITY_CORE_API=${file.api_url}\n  export NATS_URL=${file.nats_url}\n`,
+  );
   expect(dev.output()).toContain(`${file.kaizen_repos_root}   (a sample;`);
   expect(dev.output()).toContain(`${file.state_hub_url}   (a stand-in;`);
   expect((await fetch(`${file.state_hub_url}/engagements/coulomb-loop`)).status).toBe(200);

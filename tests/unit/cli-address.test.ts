@@ -42,11 +42,32 @@ describe('the API that is asked', () => {
 });
 
 test('NATS is that of --nats, NATS_URL, the running dev instance, the default, in this order', async () => {
-  const given = { ...running, option: 'nats://one:1', environment: 'nats://two:2' };
+  const given = { ...running, option: 'nats://one:1', environment: 'nats://two:2', apiAddress: undefined };
   expect((await resolveNatsAddress(given)).url).toBe('nats://one:1');
   expect((await resolveNatsAddress({ ...given, option: undefined })).url).toBe('nats://two:2');
-  expect((await resolveNatsAddress(running)).url).toBe('nats://127.0.0.1:9002');
-  expect((await resolveNatsAddress(none)).url).toBe('nats://127.0.0.1:4222');
+  expect(await resolveNatsAddress({ ...running, apiAddress: undefined })).toMatchObject({
+    url: 'nats://127.0.0.1:9002',
+    doubt: null,
+  });
+  expect(await resolveNatsAddress({ ...none, apiAddress: undefined })).toMatchObject({
+    url: 'nats://127.0.0.1:4222',
+    doubt: null,
+  });
+});
+
+test('a NATS that nobody named is doubted where ACTIVITY_CORE_API names another instance than its own', async () => {
+  const apiAddress = 'http://127.0.0.1:9001/';
+  expect((await resolveNatsAddress({ ...running, apiAddress })).doubt).toBeNull();
+  expect((await resolveNatsAddress({ ...none, apiAddress: 'http://127.0.0.1:8080' })).doubt).toBeNull();
+  expect((await resolveNatsAddress({ ...none, apiAddress, option: 'nats://one:1' })).doubt).toBeNull();
+  expect((await resolveNatsAddress({ ...none, apiAddress, environment: 'nats://two:2' })).doubt).toBeNull();
+  const { doubt } = await resolveNatsAddress({ ...none, apiAddress });
+  expect(doubt).toMatch(
+    /^ACTIVITY_CORE_API is http:\/\/127\.0\.0\.1:9001, and NATS_URL is not set: this goes to nats:\/\/127\.0\.0\.1:4222 /,
+  );
+  expect((await resolveNatsAddress({ ...running, apiAddress: 'http://other:1' })).doubt).toContain(
+    'nats://127.0.0.1:9002 (.activity-core/dev.json)',
+  );
 });
 
 test('dev.json is read where it is there, and a damaged one is told of', async () => {

@@ -74,7 +74,7 @@ describe('bad use ends with 2', () => {
     const { exitCode, err } = await captureCli(['runs', 'list'], { apiAddress: api.url });
     expect(exitCode).toBe(2);
     expect(err).toBe(
-      `error: no activity-core answers at ${api.url} (ACTIVITY_CORE_API): connection refused; start it with \`npm run dev\`, or name another with --api or ACTIVITY_CORE_API`,
+      `error: no activity-core answers at ${api.url} (ACTIVITY_CORE_API): connection refused; start it with \`npm run dev\`, or name another with --api or ACTIVITY_CORE_API (that of --ephemeral or --state-dir prints its address when it is ready)`,
     );
   });
 

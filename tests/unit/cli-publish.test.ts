@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readOutgoing, splitLines } from '../../src/cli/publish-envelope.ts';
 import { captureCli } from '../setup/captured-cli.ts';
@@ -56,6 +59,20 @@ test('lines are numbered as an editor does, and blank ones are left out', () => 
     ['b', 4],
     ['c', 5],
   ]);
+});
+
+test('publish warns before it goes to the server of another instance', async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), 'activity-core-cli-'));
+  try {
+    const dev = { api_url: 'http://127.0.0.1:9001', nats_url: 'nats://127.0.0.1:1', pid: 1 };
+    await writeFile(join(stateDir, 'dev.json'), JSON.stringify(dev));
+    const stdin = JSON.stringify(envelope);
+    const apiAddress = 'http://127.0.0.1:9009';
+    const { err } = await captureCli(['publish', '-'], { stdin, apiAddress, stateDir });
+    expect(err).toMatch(/^warning: ACTIVITY_CORE_API is http:\/\/127\.0\.0\.1:9009, and NATS_URL is not set/);
+  } finally {
+    await rm(stateDir, { recursive: true });
+  }
 });
 
 test('publish ends with 1 where NATS is away, and says what to do', async () => {
