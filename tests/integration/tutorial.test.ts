@@ -51,6 +51,14 @@ test('the tutorial leads from an empty folder to a task on record, and back', as
   expect(seen).toContain('Look at the build of pilot-a');
   expect(seen).toContain('audited');
 
+  const clock = await follow('Let a clock start it');
+  expect(clock).toMatch(/^ {2}next \d{4}-\d\d-\d\d 09:00:00\+0[12]:00 Europe\/Berlin$/m);
+  expect(clock).toMatch(/next run +\d{4}-\d\d-\d\d 0[78]:00:00Z \(.*Europe\/Berlin\)/);
+  await until(
+    'the run by hand is over',
+    async () => (await path.count('activity_runs', "trigger_kind = 'manual' AND status = 'completed'")) === 1,
+  );
+
   await follow('And then');
   expect(await path.count('activity_definitions', 'is_current')).toBe(0);
 });
