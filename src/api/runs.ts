@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Pool } from '../store/pool.ts';
 import { listFeedbackOfRun } from '../store/run-feedback.ts';
 import { listReviewsOfRun } from '../store/run-reviews.ts';
-import { findRun, listRuns, TRIGGER_KINDS } from '../store/run-views.ts';
+import { findLaterRetry, findRun, listRuns, TRIGGER_KINDS } from '../store/run-views.ts';
 import { RUN_STATUSES } from '../store/runs.ts';
 import { listTasksOfRun } from '../store/task-spawn-log.ts';
 import { dryRunAnswer, ruleExample } from './dry-run.ts';
@@ -57,6 +57,10 @@ const wholeRun = run.extend({
   tasks: z.array(task),
   reviews: z.array(review).describe('What people said of it, newest first'),
   feedback: z.array(feedback).describe('Whether it was worth reading, newest first; the newest counts'),
+  retried_as: z
+    .object({ run_id: uuidText, status: z.enum(RUN_STATUSES), started_at: timestamp })
+    .nullable()
+    .describe('The newest later run in its chain of retries; null where there is none'),
 });
 
 export const runExample = {
@@ -93,6 +97,7 @@ const wholeExample = {
   tasks: [taskExample],
   reviews: [reviewExample],
   feedback: [{ ...feedbackExample, definition_id: runExample.definition_id, scheduled_for: null }],
+  retried_as: null,
 };
 
 const query = z.strictObject({
@@ -135,7 +140,8 @@ export function runRoutes(deps: RunRoutesDeps): FastifyPluginAsyncZod {
         schema: {
           summary: 'Show a run',
           description:
-            'The run, whole: what it saw, what each rule came to, the tasks that it made, its reviews and the feedback on it.',
+            'The run, whole: what it saw, what each rule came to, the tasks that it made, its reviews, the feedback on it, ' +
+            'and the run that retried it.',
           tags,
           params,
           querystring: z.strictObject({}),
@@ -147,12 +153,13 @@ export function runRoutes(deps: RunRoutesDeps): FastifyPluginAsyncZod {
         // First: what came with it is there for each statement after it, so that no run that is over lacks its tasks.
         const found = await findRun(deps.pool, id);
         if (!found) throw runNotFound(id);
-        const [tasks, reviews, given] = await Promise.all([
+        const [tasks, reviews, given, retried_as] = await Promise.all([
           listTasksOfRun(deps.pool, id),
           listReviewsOfRun(deps.pool, id),
           listFeedbackOfRun(deps.pool, id),
+          findLaterRetry(deps.pool, id),
         ]);
-        return { ...found, tasks, reviews, feedback: given };
+        return { ...found, tasks, reviews, feedback: given, retried_as };
       },
     );
 

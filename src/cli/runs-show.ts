@@ -78,13 +78,20 @@ function feedbackLines(feedback: NonNullable<RunDetail['feedback']>): string[] {
   });
 }
 
-function nextLines({ run_id, status, tasks }: RunDetail): string[] {
+function nextLines({ run_id, status, tasks, retried_as }: RunDetail): string[] {
   if (status === 'running') return [];
   const isPending = tasks.some((task) => task.status === 'pending');
   return [
-    ...(status === 'failed' ? ['', `Once the cause is mended: activity-core runs retry ${run_id}`] : []),
+    ...(retried_as ? ['', retriedText(retried_as)] : []),
+    ...(status === 'failed' && (!retried_as || retried_as.status === 'failed')
+      ? ['', `Once the cause is mended: activity-core runs retry ${retried_as?.run_id ?? run_id}`]
+      : []),
     ...(isPending ? ['', `To send only what is pending: activity-core tasks resume --run ${run_id}`] : []),
   ];
+}
+
+function retriedText({ run_id, status }: NonNullable<RunDetail['retried_as']>): string {
+  return `It was retried as run ${run_id} (${status}): activity-core runs show ${run_id}`;
 }
 
 export function runState(terminal: Terminal, { status }: Run): string {
@@ -93,8 +100,10 @@ export function runState(terminal: Terminal, { status }: Run): string {
 }
 
 export function startText({ started_at, finished_at }: Run): string {
-  const took = finished_at ? `took ${timeBetween(started_at, finished_at)}` : 'not finished';
-  return `${shortTime(started_at)}, ${took}`;
+  const at = shortTime(started_at);
+  if (!finished_at) return `${at}, not finished`;
+  const took = timeBetween(started_at, finished_at);
+  return took === null ? at : `${at}, took ${took}`;
 }
 
 export function runTaskLines(terminal: Terminal, { tasks }: RunDetail): string[] {

@@ -69,10 +69,10 @@ function isKnownZone(name: string): boolean {
   }
 }
 
-/** `under 1 ms`, `40 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`. */
-export function timeBetween(start: string, end: string): string {
+/** `40 ms`, `2.5 s`, `3 min 20 s`, `2 h 5 min`; null where both were recorded at one moment, as of a run that is one commit. */
+export function timeBetween(start: string, end: string): string | null {
   const ms = Math.max(0, Date.parse(end) - Date.parse(start));
-  if (ms < 1) return 'under 1 ms';
+  if (ms < 1) return null;
   if (ms < 1000) return `${ms} ms`;
   const seconds = ms / 1000;
   if (seconds < 60) return `${Number(seconds.toFixed(1))} s`;

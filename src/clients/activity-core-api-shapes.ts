@@ -114,6 +114,8 @@ export const runDetailSchema = z.looseObject({
     .array(z.looseObject({ verdict: text, reviewer: text, note: textOrNull, reviewed_at: text }))
     .optional(),
   feedback: z.array(feedbackSchema).optional(),
+  // An older service does not tell.
+  retried_as: z.looseObject({ run_id: text, status: text }).nullish(),
 });
 
 export const definitionSchema = z.looseObject({

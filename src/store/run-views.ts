@@ -136,6 +136,21 @@ export async function findRun(db: Queryable, runId: string): Promise<RunDetail |
   };
 }
 
+/** The newest run after this one in its chain of retries, which all have the same tasks; null where there is none. */
+export async function findLaterRetry(
+  db: Queryable,
+  runId: string,
+): Promise<{ run_id: string; status: RunStatus; started_at: string } | null> {
+  const { rows } = await db.query(
+    `SELECT later.run_id, later.status, later.started_at
+       FROM activity_runs this JOIN activity_runs later USING (definition_id, origin_trigger_key)
+      WHERE this.run_id = $1 AND later.retry_of IS NOT NULL AND later.started_at > this.started_at
+      ORDER BY later.started_at DESC, later.run_id DESC LIMIT 1`,
+    [runId],
+  );
+  return rows[0] ?? null;
+}
+
 /** The newest run of each of these definitions. */
 export async function readLastRuns(
   db: Queryable,

@@ -47,7 +47,12 @@ test('a failed run is run again on the current revision, as a run of its own tha
     trigger: { kind: 'retry', requested_by: 'ana' },
     task_count: 1,
   });
-  expect(await shownRun(first)).toMatchObject({ status: 'failed', retry_of: null });
+  expect(await shownRun(first)).toMatchObject({
+    status: 'failed',
+    retry_of: null,
+    retried_as: { run_id, status: 'completed' },
+  });
+  expect(await shownRun(run_id)).toMatchObject({ retried_as: null });
 });
 
 test('a retry of a retry has the keys of the first run, and the event of the first run', async () => {
@@ -66,6 +71,8 @@ test('a retry of a retry has the keys of the first run, and the event of the fir
     trigger: { kind: 'retry', event_id: 'e1', event_uid: expect.stringMatching(UUID) },
     tasks: [{ run_id: third }],
   });
+  for (const id of [first, second])
+    expect(await shownRun(id)).toMatchObject({ retried_as: { run_id: third, status: 'completed' } });
   const { rows } = await api.pool.query('SELECT DISTINCT origin_trigger_key FROM activity_runs');
   expect(rows).toHaveLength(1);
 });

@@ -92,6 +92,7 @@ test('a run of an event is shown whole, with context, rules and tasks', async ()
     tasks: [task],
     reviews: [],
     feedback: [],
+    retried_as: null,
   });
   expect(await api.get('/api/v1/runs')).toMatchObject({
     status: 200,
