@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Envelope } from '../core/envelope.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { listDecisions } from '../store/event-decisions.ts';
 import { FATES, findEvents, listEvents } from '../store/events.ts';
 import type { Pool } from '../store/pool.ts';
+import { listQuarantined } from '../store/quarantined-events.ts';
 import { RUN_STATUSES } from '../store/runs.ts';
-import { idText, isUuid, pageQuery } from './inputs.ts';
+import { idText, pageQuery } from './inputs.ts';
 import { jsonObject, listOf, timestamp, uuidText } from './outputs.ts';
 import { Problem, problems } from './problem.ts';
 
@@ -127,10 +129,7 @@ export function eventRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod {
       async (request) => {
         const { event: wanted } = request.params;
         const [found, ...others] = await findEvents(pool, wanted);
-        if (!found) {
-          const where = `one that was refused is in quarantine (${filterBy(wanted)})`;
-          throw new Problem('not_found', `no accepted event has the event_uid or id ${wanted}; ${where}`);
-        }
+        if (!found) throw await notAccepted(pool, wanted);
         if (others.length > 0) {
           const event_uids = [found, ...others].map(({ event_uid }) => event_uid);
           const detail = `${event_uids.length} sources have the id ${wanted}; ask by event_uid: ${event_uids.join(', ')}`;
@@ -142,8 +141,13 @@ export function eventRoutes({ pool }: { pool: Pool }): FastifyPluginAsyncZod {
   };
 }
 
-/** Quarantine knows an event by its own id: an `event_uid` is none, and what a shell would read is not given to be pasted. */
-function filterBy(wanted: string): string {
-  const isOwnId = /^[\w.:-]{1,200}$/.test(wanted) && !isUuid(wanted);
-  return `\`quarantine list --event-id ${isOwnId ? wanted : 'ID'}\`, GET /api/v1/quarantine?event_id=…`;
+/** Where it is instead, if anywhere. */
+async function notAccepted(pool: Pool, wanted: string): Promise<Problem> {
+  const { items } = await listQuarantined(pool, { event_id: wanted }, { limit: 1 });
+  const [refused] = items;
+  const where = refused
+    ? `what came was refused (${refused.reason}) and is in quarantine, ${refused.state}: \`quarantine show ${refused.id}\`, ` +
+      `all with this id: \`quarantine list --event-id ${shellWord(wanted)}\`, GET /api/v1/quarantine?event_id=…`
+    : 'nothing in quarantine has this id either; a message whose id could not be read, or that was refused before ids were kept, is there without one (`quarantine list`, GET /api/v1/quarantine)';
+  return new Problem('not_found', `no accepted event has the event_uid or id ${wanted}; ${where}`);
 }

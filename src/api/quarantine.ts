@@ -226,7 +226,11 @@ function idOf(text: string): string {
 }
 
 function notFound(id: string): Problem {
-  return new Problem('not_found', `nothing in quarantine has the id ${id}`);
+  return new Problem(
+    'not_found',
+    `nothing in quarantine has the id ${id}; where it is the id of an event: \`quarantine list --event-id ${id}\`, ` +
+      'GET /api/v1/quarantine?event_id=…',
+  );
 }
 
 function wrongState(state: string): Problem {

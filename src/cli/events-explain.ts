@@ -1,7 +1,13 @@
 /** `events explain`: the whole story of one event: its decisions, their reasons, their runs, and the tasks of these. */
 import type { Command } from 'commander';
 import type { ActivityCoreApi } from '../clients/activity-core-api.ts';
-import type { Decision, EventDetail, Failure, RunDetail } from '../clients/activity-core-api-shapes.ts';
+import type {
+  Decision,
+  EventDetail,
+  Failure,
+  Quarantined,
+  RunDetail,
+} from '../clients/activity-core-api-shapes.ts';
 import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
 import { count, failureLines, fieldLines, indent, repeatedOf, ruleLines, valueLines } from './details.ts';
 import { printable } from './printable.ts';
@@ -20,7 +26,10 @@ export function addEventsExplain(events: Command, cli: Cli): void {
     const event = await api.getEvent(uidOrId);
     const runs = await readRuns(api, event);
     if (options.json) printJson(cli.terminal, { ...event, runs });
-    else cli.terminal.print(eventStory(cli.terminal, event, runs).join('\n'));
+    else {
+      const { items } = await api.listQuarantine({ event_id: event.id, state: 'open', limit: 1 });
+      cli.terminal.print(eventStory(cli.terminal, event, runs, items[0] ?? null).join('\n'));
+    }
     cli.end(0);
   });
 }
@@ -38,7 +47,13 @@ async function readRuns(api: ActivityCoreApi, event: EventDetail): Promise<RunDe
   return runs.sort((a, b) => a.started_at.localeCompare(b.started_at));
 }
 
-function eventStory(terminal: Terminal, event: EventDetail, runs: RunDetail[]): string[] {
+/** `refused`: the newest message with its id that waits in quarantine, which may be another source's. */
+function eventStory(
+  terminal: Terminal,
+  event: EventDetail,
+  runs: RunDetail[],
+  refused: Quarantined | null,
+): string[] {
   const head = fieldLines(terminal, [
     ['type', event.type],
     ['time', `${shortTime(event.time)}, received ${shortTime(event.received_at)}`],
@@ -46,6 +61,7 @@ function eventStory(terminal: Terminal, event: EventDetail, runs: RunDetail[]): 
     ['event_uid', event.event_uid],
     ['traceparent', event.traceparent ?? null],
     ['repeated', event.duplicates > 0 ? repeatedText(event.duplicates) : null],
+    ['refused', refused && refusedText(event, refused)],
   ]);
   const style = styleOf(event.fate);
   return [
@@ -61,6 +77,10 @@ function repeatedText(duplicates: number): string {
   return `it came ${count(duplicates, 'more time')}, and was not run again`;
 }
 
+function refusedText({ id }: EventDetail, { reason }: Quarantined): string {
+  return `what also came with this id is in quarantine (${reason}): activity-core quarantine list --event-id ${id}`;
+}
+
 function undecidedText({ type }: EventDetail): string {
   return `No definition was enabled for ${printable(type)} when it came, so nothing ran. \`activity-core definitions validate\` lists those of this folder.`;
 }
@@ -68,7 +88,7 @@ function undecidedText({ type }: EventDetail): string {
 const OUTCOMES: Readonly<Record<string, string>> = {
   fired: 'it ran',
   filtered: 'its filter said no, so it did not run',
-  held: 'its filter let the event through, but the definition is paused; it waits for the resume',
+  held: 'the definition was paused; it waits for the resume',
   discarded: 'it was held while the definition was paused, and then dropped',
   filter_error: 'its filter could not be evaluated, so its run failed',
 };

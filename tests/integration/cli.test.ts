@@ -129,9 +129,25 @@ describe('runs', () => {
     expect(retried.exitCode).toBe(0);
     expect(retried.out).toContain(`a retry of ${failed}`);
     await api.runAll();
+    const [, retry = ''] = /Started run (\S+),/.exec(retried.out) ?? [];
+    const since = (await cli(['runs', 'show', failed])).out;
+    expect(since).toContain(`It was retried as run ${retry} (completed): activity-core runs show ${retry}`);
+    expect(since).not.toContain('runs retry');
 
     const { out } = await cli(['events', 'explain', 'e-1']);
     expect(out).toContain(`, a retry of ${failed}`);
+  });
+
+  test('whose retry failed too say so, and the retry is what to retry', async () => {
+    await api.declare([reviewDefinition(TOO_MANY_TASKS)]);
+    await handled(metricsEvent('e-1'));
+    const failed = await onlyRunId();
+    const [, retry = ''] = /Started run (\S+),/.exec((await cli(['runs', 'retry', failed])).out) ?? [];
+    await api.runAll();
+    const { out } = await cli(['runs', 'show', failed]);
+    expect(out).toContain(`It was retried as run ${retry} (failed): activity-core runs show ${retry}`);
+    expect(out).toContain(`Once the cause is mended: activity-core runs retry ${retry}`);
+    expect((await answerOf(`runs/${retry}`)).retried_as).toBeNull();
   });
 
   test('that failed say once what the rule read, in the words of the definition', async () => {
@@ -199,7 +215,33 @@ describe('events explain', () => {
   test('of an event that nobody has ends with 1', async () => {
     const { exitCode, err } = await cli(['events', 'explain', 'e-9']);
     expect(exitCode).toBe(1);
-    expect(err).toContain('quarantine');
+    expect(err).toContain('nothing in quarantine has this id either');
+  });
+
+  test('of an event that was refused says why and where it is', async () => {
+    await api.receive({ bytes: bytesOf({ id: 'e-1' }) });
+    const { exitCode, err } = await cli(['events', 'explain', 'e-1']);
+    expect(exitCode).toBe(1);
+    expect(err).toContain('what came was refused (invalid_envelope) and is in quarantine, open: ');
+    expect(err).toContain(`quarantine show ${await refusedId()}`);
+  });
+
+  test('of an accepted event says what else came with its id and was refused', async () => {
+    await handled(metricsEvent('e-1', 0.62));
+    expect((await cli(['events', 'explain', 'e-1'])).out).not.toContain('in quarantine');
+    await api.receive({ bytes: bytesOf(metricsEvent('e-1', 0.5)) });
+    const { out } = await cli(['events', 'explain', 'e-1']);
+    expect(out).toContain('is in quarantine (id_conflict): activity-core quarantine list --event-id e-1');
+  });
+
+  test('of a held event does not speak of a filter', async () => {
+    await api.declare([reviewDefinition({ trigger: { event: { type: 'kaizen.metrics.recorded' } } })]);
+    await cli(['definitions', 'pause', 'low-success-rate-review', '--reason', 'for now']);
+    await api.receive({ bytes: bytesOf(metricsEvent('e-1')) });
+    const { out } = await cli(['events', 'explain', 'e-1']);
+    await cli(['definitions', 'resume', 'low-success-rate-review', '--held', 'discard']);
+    expect(out).toContain('low-success-rate-review held: the definition was paused; it waits for the resume');
+    expect(out).not.toContain('filter');
   });
 });
 
