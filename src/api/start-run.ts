@@ -155,8 +155,9 @@ function checkAgainst(
       violations: [{ pointer: '/type', message }],
     });
   }
-  const { attributesCheck } = registry;
-  const refusal = checkEvent(event, { subject: null, attributesCheck, now: Date.now(), dedupeDays });
+  const { attributesCheck, eventTypes } = registry;
+  const checks = { subject: null, attributesCheck, eventTypes, now: Date.now(), dedupeDays };
+  const refusal = checkEvent(event, checks);
   if (refusal) throw invalidEvent(refusal);
 }
 

@@ -63,6 +63,7 @@ export function decodeMessage(
   const refusal = checkEvent(envelope, {
     subject: message.subject,
     attributesCheck: registry.attributesCheck,
+    eventTypes: registry.eventTypes,
     now: Date.now(),
     dedupeDays,
   });

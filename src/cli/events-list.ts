@@ -6,6 +6,7 @@ import { type PageOptions, printList, withPage } from './list-output.ts';
 import { styleOf } from './status-style.ts';
 import type { Column } from './table.ts';
 import { shortTime } from './time.ts';
+import { tellUnknownType } from './unknown-name.ts';
 
 interface Options extends PageOptions {
   type?: string;
@@ -22,15 +23,10 @@ export function addEventsList(events: Command, cli: Cli): void {
     .option('--source <source>', 'only from this source')
     .action(async (options: Options) => {
       const { type, fate, id, source, limit, cursor } = options;
-      const page = await (await connectApi(cli, options)).listEvents({
-        type,
-        fate,
-        id,
-        source,
-        limit,
-        cursor,
-      });
+      const api = await connectApi(cli, options);
+      const page = await api.listEvents({ type, fate, id, source, limit, cursor });
       printList(cli.terminal, { page, columns: COLUMNS, empty: EMPTY, json: options.json });
+      if (page.items.length === 0) await tellUnknownType(cli.terminal, api, type);
       cli.end(0);
     });
 }

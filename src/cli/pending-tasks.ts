@@ -7,6 +7,7 @@ import { count } from './details.ts';
 import { printable } from './printable.ts';
 import { type Column, printTable } from './table.ts';
 import { shortTime } from './time.ts';
+import { tellUnknownDefinition } from './unknown-name.ts';
 import { UsageError } from './usage-error.ts';
 
 interface Options extends ApiOptions {
@@ -52,9 +53,11 @@ export function addPendingTasks(
         ...(definition !== undefined && { definition_id: definition }),
         dry_run,
       };
-      const found = await ask(await connectApi(cli, options), request);
+      const api = await connectApi(cli, options);
+      const found = await ask(api, request);
       if (options.json) printJson(cli.terminal, found);
       else tell(cli, found, { name, filters, dry_run, wording });
+      if (found.count === 0) await tellUnknownDefinition(cli.terminal, api, definition);
       cli.end(0);
     });
 }

@@ -6,6 +6,7 @@ import { type PageOptions, printList, withPage } from './list-output.ts';
 import { styleOf } from './status-style.ts';
 import type { Column } from './table.ts';
 import { parseMoment, shortTime } from './time.ts';
+import { tellUnknownDefinition } from './unknown-name.ts';
 
 interface Options extends PageOptions {
   definition?: string;
@@ -38,8 +39,10 @@ export function addTicks(program: Command, cli: Cli): void {
         limit,
         cursor,
       };
-      const page = await (await connectApi(cli, options)).listTicks(query);
+      const api = await connectApi(cli, options);
+      const page = await api.listTicks(query);
       printList(cli.terminal, { page, columns: COLUMNS, empty: EMPTY, json: options.json });
+      if (page.items.length === 0) await tellUnknownDefinition(cli.terminal, api, definition);
       cli.end(0);
     });
 }

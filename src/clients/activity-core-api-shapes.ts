@@ -211,6 +211,8 @@ export const dryRunSchema = z.looseObject({
     .default(null),
 });
 
+export const eventTypeSchema = z.looseObject({ type: text });
+
 export const eventSchema = z.looseObject({
   event_uid: text,
   fate: text,

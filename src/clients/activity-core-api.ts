@@ -34,6 +34,7 @@ import {
   type EventItem,
   eventDetailSchema,
   eventSchema,
+  eventTypeSchema,
   jsonObject,
   type Page,
   pageSchema,
@@ -113,6 +114,8 @@ export interface ActivityCoreApi {
   listTasks(query: Query): Promise<Page<Task>>;
   resumeTasks(body: PendingTasksRequest): Promise<PendingTasks>;
   discardTasks(body: PendingTasksRequest): Promise<PendingTasks>;
+  /** The registry. */
+  listEventTypes(query: Query): Promise<Page<{ type: string }>>;
   listEvents(query: Query): Promise<Page<EventItem>>;
   getEvent(uidOrId: string): Promise<EventDetail>;
   listQuarantine(query: Query): Promise<QuarantinePage>;
@@ -197,6 +200,7 @@ export function createActivityCoreApi({ url, token, origin }: ActivityCoreApiOpt
     listTasks: (query) => read(pageSchema(taskSchema), ['tasks'], query),
     resumeTasks: (body) => write(pendingTasksSchema, ['tasks', 'resume'], body),
     discardTasks: (body) => write(pendingTasksSchema, ['tasks', 'discard'], body),
+    listEventTypes: (query) => read(pageSchema(eventTypeSchema), ['event-types'], query),
     listEvents: (query) => read(pageSchema(eventSchema), ['events'], query),
     getEvent: (uidOrId) => read(eventDetailSchema, ['events', uidOrId]),
     listQuarantine: (query) => read(quarantinePageSchema, ['quarantine'], query),

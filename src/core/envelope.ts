@@ -7,7 +7,7 @@ import { EVENT_TYPE } from './definition.ts';
 import type { JsonObject } from './json.ts';
 import { findInexactInteger, findUnstorable, nestingDepth } from './storable.ts';
 import { parseTraceparent } from './trace-context.ts';
-import { describeFound } from './wording.ts';
+import { describeFound, nearestName } from './wording.ts';
 
 export const MAX_EVENT_BYTES = 256 * 1024;
 export const MAX_EVENT_DEPTH = 64;
@@ -154,11 +154,18 @@ export function checkEnvelope(value: unknown, receivedAt: string): Decoded {
   return { ok: true, envelope, traceparent };
 }
 
+export interface EventChecks {
+  /** Null where it came without one. */
+  subject: string | null;
+  attributesCheck: AttributesCheck;
+  /** The registered ones, for what may have been meant. */
+  eventTypes: readonly { type: string }[];
+  now: number;
+  dedupeDays: number;
+}
+
 /** Everything about an envelope that does not need the database. `now` and the limit decide `too_old`. */
-export function checkEvent(
-  envelope: Envelope,
-  input: { subject: string | null; attributesCheck: AttributesCheck; now: number; dedupeDays: number },
-): Refusal | null {
+export function checkEvent(envelope: Envelope, input: EventChecks): Refusal | null {
   if (input.subject !== null && input.subject !== SUBJECT_PREFIX + envelope.type) {
     return {
       reason: 'subject_mismatch',
@@ -172,12 +179,17 @@ export function checkEvent(
   }
   const validate = input.attributesCheck(envelope.type);
   if (!validate) {
+    const near = nearestName(
+      envelope.type,
+      input.eventTypes.map(({ type }) => type),
+    );
+    const meant = near === null ? '' : `did you mean \`${near}\`? If not, `;
     return {
       reason: 'unregistered_type',
       violations: [
         {
           pointer: '/type',
-          message: `${envelope.type} is not registered; add definitions/event-types/${envelope.type}.yaml and apply it`,
+          message: `${envelope.type} is not registered; ${meant}add definitions/event-types/${envelope.type}.yaml and apply it`,
         },
       ],
     };

@@ -89,6 +89,29 @@ describe('lists', () => {
     expect(await hits('--definition', 'other')).toBe(0);
   });
 
+  test.each([
+    [
+      'runs list --definition low-sucess-rate-review',
+      'no definition `low-sucess-rate-review` is applied; did',
+    ],
+    ['tasks list --definition low-sucess-rate-review', 'did you mean `low-success-rate-review`?'],
+    ['tasks resume --definition low-sucess-rate-review', 'did you mean `low-success-rate-review`?'],
+    ['ticks --definition low-sucess-rate-review', 'did you mean `low-success-rate-review`?'],
+    [
+      'events list --type kaizen.metric.recorded',
+      'no event type `kaizen.metric.recorded` is registered; did',
+    ],
+    ['events list --type kaizen.metric.recorded', 'did you mean `kaizen.metrics.recorded`?'],
+  ])('that are empty because of a name that nothing has say so: %s', async (command, told) => {
+    const { exitCode, err } = await cli(command.split(' '));
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: expect.stringContaining(told) });
+  });
+
+  test('that are empty although the name is known say nothing of it', async () => {
+    expect((await cli(['runs', 'list', '--definition', 'low-success-rate-review'])).err).toBe('');
+    expect((await cli(['events', 'list', '--type', 'kaizen.metrics.recorded'])).err).toBe('');
+  });
+
   test('go on where the last one ended', async () => {
     await handled(metricsEvent('e-1'), metricsEvent('e-2'), metricsEvent('e-3'));
     const first = await cli(['events', 'list', '--limit', '2']);
@@ -292,6 +315,22 @@ describe('quarantine', () => {
     expect(out).not.toContain('\u001b');
   });
 
+  test('asked for by the id of an event says how to find it', async () => {
+    await api.receive({ bytes: bytesOf({ id: 'e-1' }) });
+    const { exitCode, err } = await cli(['quarantine', 'show', 'e-1']);
+    expect(exitCode).toBe(1);
+    expect(err).toContain('quarantine list --event-id e-1');
+  });
+
+  test('says which type was probably meant', async () => {
+    const event = { ...metricsEvent('e-1'), type: 'kaizen.metric.recorded' };
+    await api.receive({ bytes: bytesOf(event), subject: 'activity.kaizen.metric.recorded' });
+    const { out } = await cli(['quarantine', 'show', await refusedId()]);
+    expect(out).toContain(
+      'kaizen.metric.recorded is not registered; did you mean `kaizen.metrics.recorded`?',
+    );
+  });
+
   test('redrives, first dry, and says no while the cause stands', async () => {
     const event = { ...metricsEvent('e-1'), type: 'kaizen.metrics.lost' };
     await api.receive({ bytes: bytesOf(event), subject: 'activity.kaizen.metrics.lost' });
@@ -410,7 +449,9 @@ describe('publish', () => {
       { sequence: 1, duplicate: true },
       { sequence: 2, duplicate: false, msg_id: null },
     ]);
-    expect((await cli(['publish', '-', ...toNats], { stdin })).out).toContain('duplicate: true');
+    const told = (await cli(['publish', '-', ...toNats], { stdin })).out;
+    expect(told).toContain('duplicate: true');
+    expect(told).toContain(`NATS ${new URL(nats_url).host}, stream ${name}`);
   });
 
   test('publishes each line, in order', async () => {

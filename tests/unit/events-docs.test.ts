@@ -20,6 +20,7 @@ describe('docs/integrations/events.md', () => {
     return checkEvent(decoded.envelope, {
       subject: 'activity.kaizen.metrics.recorded',
       attributesCheck: (type) => (type === eventType.type ? validate : null),
+      eventTypes: [eventType],
       now: Date.parse('2026-11-21T00:00:00Z'),
       dedupeDays: 400,
     });

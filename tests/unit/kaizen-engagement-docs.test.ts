@@ -81,6 +81,7 @@ test('its event is accepted', () => {
   const refusal = checkEvent(decoded.envelope, {
     subject: 'activity.kaizen.metrics.recorded',
     attributesCheck: () => createAttributesValidator(type),
+    eventTypes: [type],
     now: Date.parse('2026-11-21T00:00:00Z'),
     dedupeDays: 400,
   });
