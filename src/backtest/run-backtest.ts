@@ -33,7 +33,7 @@ export interface BacktestInput {
   onProgress(read: number, at: string): void;
 }
 
-/** It has a manual trigger, and no other is applied: nothing that it would be started by is on record. */
+/** It has a manual trigger, and no other is applied: nothing that it would be started by is on record: runs by hand are not replayed. */
 export class NothingToReplayError extends Error {
   override name = 'NothingToReplayError';
 }
@@ -47,7 +47,7 @@ export async function runBacktest(input: BacktestInput): Promise<BacktestReport>
   const kinds = new Set([triggerKind(definition), ...(applied ? [triggerKind(applied)] : [])]);
   if (kinds.size === 1 && kinds.has('manual'))
     throw new NothingToReplayError(
-      `${file} has a manual trigger: no event and no tick starts it, so nothing is on record to replay; try dry-run`,
+      `${file} has a manual trigger: no event and no tick starts it, and runs by hand are not replayed; try dry-run`,
     );
   const { since, until, asked_since } = windowOf(input, onRecord);
   const revision = createRevisions(api, loaded, onRecord);

@@ -81,8 +81,8 @@ const PASSED_OVER: Readonly<Record<string, string>> = {
   missed: 'missed',
   overlapped: 'overlapped',
   paused: 'paused',
-  held: 'held, which the filter lets through as well',
-  discarded: 'discarded, which the filter lets through as well',
+  held: 'held, which the file lets through as well',
+  discarded: 'discarded, which the file lets through as well',
   instruction_failed: 'whose model did not answer then',
   resolver_failed: 'whose sources did not answer then',
 };
@@ -92,7 +92,9 @@ function readText({ events, ticks }: BacktestReport): string {
     ...(events > 0 ? [counted(events, 'event')] : []),
     ...(ticks > 0 ? [counted(ticks, 'tick')] : []),
   ];
-  return parts.length > 0 ? parts.join(' and ') : 'nothing is on record';
+  return parts.length > 0
+    ? parts.join(' and ')
+    : 'no event and no tick of this window; runs by hand do not count';
 }
 
 function verdictOf(terminal: Terminal, report: BacktestReport): string {

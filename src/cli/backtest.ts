@@ -6,6 +6,7 @@ import type { BacktestReport } from '../backtest/report.ts';
 import { DEFINITION_ID } from '../core/definition.ts';
 import type { EventType } from '../core/event-type.ts';
 import type { LoadedDefinition } from '../definitions/check.ts';
+import { formatWarning } from '../definitions/errors.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
 import { backtestStory } from './backtest-story.ts';
 import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
@@ -21,6 +22,9 @@ interface Options extends ApiOptions {
 }
 
 const PROGRESS_EVERY_MS = 2_000;
+const ABOUT_COPIES =
+  'A changed copy keeps its name, which is its id, and stands in another folder, as in draft/my-definition.yaml.\n' +
+  'Its event types are those of event-types/ beside it; where there is none, those of DEFINITIONS_DIR.';
 
 export function addBacktest(program: Command, cli: Cli): void {
   apiCommand(
@@ -29,6 +33,7 @@ export function addBacktest(program: Command, cli: Cli): void {
     'what a definition file would have done, against what was recorded',
     'the whole comparison',
   )
+    .addHelpText('after', `\n${ABOUT_COPIES}`)
     .option('--since <time>', 'from when on: a time, or a while ago like 24h or 7d', '7d')
     .option('--until <time>', 'until when (default: now)')
     .option('--examples <n>', 'how many to show of each difference, 0 to 100', parseExamples, 3)
@@ -70,8 +75,10 @@ async function load(
   const result = await loadPaths([file], { resolvers, definitionsDir });
   if (!result.ok) {
     printValidation(result, { json: json === true, print: cli.terminal.print });
+    if (result.errors.some(({ path }) => path === 'id')) cli.terminal.warn(ABOUT_COPIES);
     return null;
   }
+  for (const warning of result.warnings) cli.terminal.warn(printable(formatWarning(warning)));
   const [loaded, ...others] = result.definitions;
   if (loaded && others.length === 0) {
     const folder = await eventTypesOf(loaded, definitionsDir);

@@ -208,7 +208,7 @@ describe('the story', () => {
     const none = { recorded: 0, now: 0, unchanged: 0, kept: 0, added: 0, gone: 0, changed: 0 };
     expect(story({ ...calm, specs: none })).toContain('It would have done the same.');
     const empty = story({ ...calm, specs: none, compared: 0, events: 0 });
-    expect(empty).toContain('nothing is on record');
+    expect(empty).toContain('no event and no tick of this window; runs by hand do not count');
     expect(empty).toContain('There was nothing to compare.');
     expect(story({ ...calm, specs: none, not_reproducible: 3 })).toContain('3 that CANNOT BE TOLD');
     expect(story({ ...calm, specs: none, compared: 0 })).toContain('Nothing could be compared: all of it');
