@@ -30,18 +30,19 @@ const resumed = z
     definition_id,
     paused,
     pause_reason,
+    was_paused: z.boolean().describe('Whether there was a pause to end'),
     held: z
       .object({ fired: z.int(), discarded: z.int() })
       .describe('How many events were held, by their outcome now'),
   })
-  .describe('Of a definition that is no longer declared: only the id, the pause and `held`');
+  .describe('Of a definition that is no longer declared: only the id, the pause, `was_paused` and `held`');
 
 const pausedExample = {
   ...definitionExample,
   paused: true,
   pause_reason: 'the repositories are being moved',
 };
-const resumedExample = { ...definitionExample, held: { fired: 100, discarded: 0 } };
+const resumedExample = { ...definitionExample, was_paused: true, held: { fired: 100, discarded: 0 } };
 
 const params = z.object({ definition_id: idText });
 const tags = ['definitions'];
@@ -93,10 +94,17 @@ export function definitionPauseRoutes(deps: PauseDeps & DefinitionRoutesDeps): F
       async (request) => {
         const id = request.params.definition_id;
         const { reason, held } = request.body;
-        const counts = await pauses.resume(id, { reason, held });
+        const { wasPaused, ...counts } = await pauses.resume(id, { reason, held });
         const found = (await deps.registry.current()).find(id);
         const [item] = found ? await toItems(deps, [found]) : [];
-        return { definition_id: id, paused: false, pause_reason: null, ...item, held: counts };
+        return {
+          definition_id: id,
+          paused: false,
+          pause_reason: null,
+          ...item,
+          was_paused: wasPaused,
+          held: counts,
+        };
       },
     );
   };

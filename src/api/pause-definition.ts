@@ -4,7 +4,7 @@ import type { StartDispatch } from '../bridge/dispatch.ts';
 import { discardHeld, type Released, releaseHeld } from '../bridge/release-held.ts';
 import { createStartQueued, startDispatches } from '../bridge/start-dispatches.ts';
 import type { Resolvers } from '../resolvers/registry.ts';
-import { beginPause, endPause } from '../schedules/pause.ts';
+import { beginPause, type EndedPause, endPause } from '../schedules/pause.ts';
 import { type TemporalSchedules, TemporalUnavailableError } from '../schedules/temporal-schedules.ts';
 import { lockPause } from '../store/definition-pauses.ts';
 import { type DefinitionRow, findCurrentDefinition, lockRegistry } from '../store/definitions.ts';
@@ -31,8 +31,9 @@ export interface ResumeRequest {
   held: 'run' | 'discard';
 }
 
-/** How many events were held, by what they are now. */
+/** `fired`, `discarded`: how many events were held, by what they are now. */
 export interface Resumed {
+  wasPaused: boolean;
   fired: number;
   discarded: number;
 }
@@ -57,7 +58,7 @@ export function createPauses(deps: PauseDeps): Pauses {
       deps.metrics.ticks.inc({ definition_id: definitionId, outcome: 'paused' }, ticks);
     },
     async resume(definitionId, request) {
-      const { released, discarded, ticks } = await changed(deps.pool, (client) =>
+      const { released, discarded, wasPaused, ticks } = await changed(deps.pool, (client) =>
         endPauseAndRelease(deps, client, definitionId, request),
       );
       const fired = released.events;
@@ -66,7 +67,7 @@ export function createPauses(deps: PauseDeps): Pauses {
       deps.metrics.decisions.inc({ definition_id: definitionId, outcome: 'discarded' }, discarded);
       const starting = startDispatches(deps, released.dispatch_ids);
       await bounded(starting.then(() => startQueued(released.queued_definitions)));
-      return { fired, discarded };
+      return { wasPaused, fired, discarded };
     },
   };
 }
@@ -92,7 +93,7 @@ async function endPauseAndRelease(
   client: Queryable,
   definitionId: string,
   { reason, held }: ResumeRequest,
-): Promise<{ released: Released; discarded: number; ticks: number }> {
+): Promise<{ released: Released; discarded: number } & EndedPause> {
   const definition = await findCurrentDefinition(client, definitionId);
   // First: batches that hold events because of it are waited for, and later ones wait until it is gone.
   const pause = await lockPause(client, definitionId);
@@ -108,8 +109,8 @@ async function endPauseAndRelease(
     const revision = runnable(definition, definitionId, waiting);
     released = await releaseHeld(client, resolvers, revision, resumption(reason));
   }
-  const ticks = await endPause(client, temporalSchedules, definitionId, reason ?? 'resumed');
-  return { released, discarded, ticks };
+  const ended = await endPause(client, temporalSchedules, definitionId, reason ?? 'resumed');
+  return { released, discarded, ...ended };
 }
 
 function runnable(definition: DefinitionRow | null, definitionId: string, waiting: number): DefinitionRow {

@@ -21,7 +21,11 @@ export function addDefinitionsResume(definitions: Command, cli: Cli): void {
       const api = await connectApi(cli, options);
       const resumed = await api.resumeDefinition(definitionId, { ...(reason && { reason }), held });
       if (options.json) printJson(cli.terminal, resumed);
-      else cli.terminal.print([`Resumed ${definitionId}.`, ...heldLines(resumed.held)].join('\n'));
+      else {
+        const said =
+          resumed.was_paused === false ? `${definitionId} was not paused.` : `Resumed ${definitionId}.`;
+        cli.terminal.print([said, ...heldLines(resumed.held)].join('\n'));
+      }
       cli.end(0);
     });
 }

@@ -166,6 +166,8 @@ export const definitionSchema = z.looseObject({
 export const resumedSchema = z.looseObject({
   definition_id: text,
   paused: z.boolean(),
+  // An older service does not tell.
+  was_paused: z.boolean().optional(),
   held: z.looseObject({ fired: z.number(), discarded: z.number() }),
 });
 

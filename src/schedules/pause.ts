@@ -36,22 +36,26 @@ export async function beginPause(
   return ticks;
 }
 
-/**
- * Also ends a pause that somebody made by hand in Temporal, of which there is no row.
- * Returns how many ticks turned out to be `paused`. @throws TemporalUnavailableError
- */
+/** `ticks`: how many turned out to be `paused`. */
+export interface EndedPause {
+  wasPaused: boolean;
+  ticks: number;
+}
+
+/** Also ends a pause that somebody made by hand in Temporal, of which there is no row. @throws TemporalUnavailableError */
 export async function endPause(
   client: Queryable,
   temporal: PausingSchedules,
   definitionId: string,
   reason: string,
-): Promise<number> {
+): Promise<EndedPause> {
   const schedule = await lockSchedule(client, definitionId);
-  const ticks = schedule ? await endTicks(client, temporal, schedule) : 0;
-  if (await deletePause(client, definitionId)) await advanceRegistryVersion(client);
+  const ofSchedule = schedule ? await endTicks(client, temporal, schedule) : { wasPaused: false, ticks: 0 };
+  const hadRow = await deletePause(client, definitionId);
+  if (hadRow) await advanceRegistryVersion(client);
   await notePauseByHand(client, definitionId, null);
   if (schedule?.enabled) await temporal.unpause(definitionId, resumeNote(reason));
-  return ticks;
+  return { wasPaused: hadRow || ofSchedule.wasPaused, ticks: ofSchedule.ticks };
 }
 
 /** After the resume nothing tells any more that these never started because of the pause. */
@@ -59,12 +63,12 @@ async function endTicks(
   client: Queryable,
   temporal: PausingSchedules,
   schedule: ScheduleRow,
-): Promise<number> {
+): Promise<EndedPause> {
   const { definition_id, enabled } = schedule;
   const now = await readClock(client);
   const recorded = await recordTicks(client, schedule, now);
   const found = enabled ? await temporal.describe(definition_id) : null;
-  if (!found) return recorded;
+  if (!found) return { wasPaused: false, ticks: recorded };
   const circumstances = {
     pause: await readPause(client, definition_id),
     jitterMs: durationMs(schedule.schedule.jitter),
@@ -75,5 +79,6 @@ async function endTicks(
     const reason = wasStarted(tick, found) ? null : reasonOfPause(tick, circumstances, found);
     return reason === null ? [] : [{ definition_id, scheduled_for, outcome: 'paused', reason }];
   });
-  return recorded + (ended.length > 0 ? (await closeTicks(client, ended)).length : 0);
+  const closed = ended.length > 0 ? (await closeTicks(client, ended)).length : 0;
+  return { wasPaused: found.paused, ticks: recorded + closed };
 }

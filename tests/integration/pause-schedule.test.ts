@@ -1,5 +1,5 @@
 /** What pausing and resuming a definition does to its schedule. Temporal is stood in for. */
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import { createTestApi, manualDefinition, type TestApi } from '../setup/api.ts';
 import { createRecordedSchedules } from '../setup/recorded-schedules.ts';
 
@@ -61,7 +61,15 @@ test('a schedule is paused and unpaused with the reason; a definition without on
 
 test('a schedule that somebody paused by hand in Temporal is unpaused by a resume', async () => {
   await addSchedule(id);
-  expect((await resume()).status).toBe(200);
+  expect((await resume()).body).toMatchObject({ was_paused: false });
+  const described = {
+    ...{ applied: {}, is_ours: true, paused: true, note: 'by hand', updated_at: new Date(0).toISOString() },
+    ...{ next_action_times: [], started: [], running: [], buffered: 0 },
+  };
+  const describe = vi.spyOn(schedules, 'describe').mockResolvedValue(described);
+  schedules.asked.length = 0;
+  expect((await resume()).body).toMatchObject({ was_paused: true });
+  describe.mockRestore();
   expect(schedules.asked).toEqual(['unpause by-hand: activity-core: resumed: resumed']);
 });
 
