@@ -1,7 +1,7 @@
 /** Every command, wired. A new one is a file and a line here. Rooms that are slow to load are loaded by their command alone. */
 import { readdir } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { Argument, Command } from 'commander';
+import { Argument, Command, Help } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addBackfill } from './backfill.ts';
 import { addBacktest } from './backtest.ts';
@@ -46,6 +46,12 @@ export function createProgram(cli: Cli): Command {
       writeErr: (text) => cli.terminal.warn(text.trimEnd()),
       getOutHelpWidth: () => cli.terminal.columns ?? 100,
       getErrHelpWidth: () => cli.terminal.columns ?? 100,
+    })
+    .configureHelp({
+      optionDescription(option) {
+        const described = new Help().optionDescription(option);
+        return option.mandatory ? `${described} (required)` : described;
+      },
     })
     .showHelpAfterError('(--help tells how it is used)');
 

@@ -28,6 +28,15 @@ describe('as a process', () => {
     expect(await spawnMain(['runs', '--help'])).toMatchObject({ exitCode: 0, err: '' });
   });
 
+  test.each([
+    [['definitions', 'pause', '--help'], /--reason <text> .*\(required\)/],
+    [['backfill', '--help'], /--from <time> [^-]*\(required\)/],
+  ])('%j marks what must be given', async (argv, marked) => {
+    const { out } = await captureCli(argv, { columns: 200 });
+    expect(out).toMatch(marked);
+    expect(out.split('(required)')).toHaveLength(2);
+  });
+
   test('a faulty configuration ends with 2 and lists every fault', async () => {
     const { exitCode, out, err } = await spawnMain(['runs', 'list'], { ADMIN_PORT: 'x', LOG_LEVEL: 'loud' });
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
