@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { createRedrive, type RedriveDeps } from '../bridge/redrive.ts';
 import { QUARANTINE_REASONS } from '../core/envelope.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { type Pool, type Queryable, transaction } from '../store/pool.ts';
 import { listOverflow } from '../store/quarantine-overflow.ts';
 import {
@@ -228,7 +229,7 @@ function idOf(text: string): string {
 function notFound(id: string): Problem {
   return new Problem(
     'not_found',
-    `nothing in quarantine has the id ${id}; where it is the id of an event: \`quarantine list --event-id ${id}\`, ` +
+    `nothing in quarantine has the id ${id}; where it is the id of an event: \`quarantine list --event-id ${shellWord(id)}\`, ` +
       'GET /api/v1/quarantine?event_id=…',
   );
 }

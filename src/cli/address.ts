@@ -47,13 +47,18 @@ export async function resolveNatsAddress({
 
 /** Commands that read ask one instance, and an event would go to another: nobody would find it. */
 function doubtOf({ url, origin }: Address, itsApi: string, apiAddress: string | undefined): string | null {
-  if (!apiAddress) return null;
-  const asked = httpAddress(apiAddress, 'ACTIVITY_CORE_API').url;
-  if (asked === httpAddress(itsApi, origin).url) return null;
+  // What is no address is told by the commands that ask it.
+  if (!apiAddress || !URL.canParse(apiAddress)) return null;
+  if (hostOf(apiAddress) === hostOf(itsApi)) return null;
   return (
-    `ACTIVITY_CORE_API is ${asked}, and NATS_URL is not set: this goes to ${withoutCredentials(url)} (${origin}), ` +
+    `ACTIVITY_CORE_API is ${withoutCredentials(apiAddress).replace(/\/+$/, '')}, and NATS_URL is not set: this goes to ${withoutCredentials(url)} (${origin}), ` +
     'which may be that of another instance; name the server with NATS_URL or --nats'
   );
+}
+
+/** Host and port; this machine by one name. */
+function hostOf(url: string): string {
+  return new URL(url).host.replace(/^(localhost|127\.0\.0\.1|\[::1\])(?=:|$)/, 'localhost');
 }
 
 export const withoutCredentials = (url: string): string => url.replace(/\/\/[^/@\s]*@/, '//');

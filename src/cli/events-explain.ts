@@ -1,6 +1,7 @@
 /** `events explain`: the whole story of one event: its decisions, their reasons, their runs, and the tasks of these. */
 import type { Command } from 'commander';
 import type { ActivityCoreApi } from '../clients/activity-core-api.ts';
+import { ApiProblemError } from '../clients/activity-core-api-errors.ts';
 import type {
   Decision,
   EventDetail,
@@ -8,6 +9,7 @@ import type {
   Quarantined,
   RunDetail,
 } from '../clients/activity-core-api-shapes.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { type ApiOptions, apiCommand, type Cli, connectApi, printJson } from './cli.ts';
 import { count, failureLines, fieldLines, indent, repeatedOf, ruleLines, valueLines } from './details.ts';
 import { printable } from './printable.ts';
@@ -27,11 +29,22 @@ export function addEventsExplain(events: Command, cli: Cli): void {
     const runs = await readRuns(api, event);
     if (options.json) printJson(cli.terminal, { ...event, runs });
     else {
-      const { items } = await api.listQuarantine({ event_id: event.id, state: 'open', limit: 1 });
-      cli.terminal.print(eventStory(cli.terminal, event, runs, items[0] ?? null).join('\n'));
+      const refused = await findRefused(api, event);
+      cli.terminal.print(eventStory(cli.terminal, event, runs, refused).join('\n'));
     }
     cli.end(0);
   });
+}
+
+/** The newest message with this id that waits in quarantine. An older service cannot be asked by it: then nothing is told. */
+async function findRefused(api: ActivityCoreApi, { id }: EventDetail): Promise<Quarantined | null> {
+  try {
+    const { items } = await api.listQuarantine({ event_id: id, state: 'open', limit: 1 });
+    return items[0] ?? null;
+  } catch (error) {
+    if (error instanceof ApiProblemError && error.status === 400) return null;
+    throw error;
+  }
 }
 
 /** Oldest first: the runs that were decided, and the retries of these. */
@@ -78,7 +91,7 @@ function repeatedText(duplicates: number): string {
 }
 
 function refusedText({ id }: EventDetail, { reason }: Quarantined): string {
-  return `what also came with this id is in quarantine (${reason}): activity-core quarantine list --event-id ${id}`;
+  return `what also came with this id is in quarantine (${reason}): activity-core quarantine list --event-id ${shellWord(id)}`;
 }
 
 function undecidedText({ type }: EventDetail): string {

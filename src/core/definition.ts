@@ -39,11 +39,17 @@ function scheduleFault(input: unknown): string | undefined {
   if (typeof input !== 'string') return undefined;
   const text = input.trim();
   const every = spelled(text);
-  const isCron = text.split(/\s+/).length === 5 && text.length <= LONGEST_CRON;
-  const cron = `cron: ${JSON.stringify(isCron ? text : '15 * * * *')}`;
-  const shape = every === null ? cron : `every: ${every}`;
-  return `expected a mapping, found ${describeFound(input)}; write \`schedule: { ${shape} }\``;
+  const found = `expected a mapping, found ${describeFound(input)}`;
+  if (every !== null && interval.safeParse(every).success)
+    return `${found}; write \`schedule: { every: ${every} }\``;
+  const isCron = text.length <= LONGEST_CRON && cronFault(text) === null;
+  if (isCron) return `${found}; write \`schedule: { cron: ${JSON.stringify(text)} }\``;
+  return `${found}; its cron or interval belongs below it, as in \`schedule: { cron: "15 * * * *" }\``;
 }
+
+const interval = duration('1s').refine((text) => durationMs(text) < 1000 || durationMs(text) % 1000 === 0, {
+  error: ({ input }) => `expected whole seconds, found ${describeFound(input)}`,
+});
 
 const expression = z.string().min(1).max(4096).describe('A CEL expression');
 const predicate = z
@@ -74,12 +80,7 @@ const scheduleTrigger = z
       cron: checked(z.string(), cronFault)
         .optional()
         .describe('Five fields, as in `15 * * * *`; either this or every'),
-      every: duration('1s')
-        .refine((text) => durationMs(text) < 1000 || durationMs(text) % 1000 === 0, {
-          error: ({ input }) => `expected whole seconds, found ${describeFound(input)}`,
-        })
-        .optional()
-        .describe('An interval, instead of cron; at least 1s'),
+      every: interval.optional().describe('An interval, instead of cron; at least 1s'),
       timezone: checked(z.string(), timezoneFault).default('UTC').describe('The IANA time zone of cron'),
       overlap: z
         .enum(['skip', 'buffer_one', 'buffer_all', 'allow_all'])

@@ -251,6 +251,8 @@ function buildTree(
 
 function scalarFault(node: ParsedNode): string | null {
   if (!isScalar(node)) return null;
+  // YAML would drop it, and turn a condition into its opposite.
+  if (node.tag === '!') return '`!` with a space behind it is a tag for YAML; put the whole value in quotes';
   const { value, source } = node;
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) return `expected a finite number, found \`${source}\``;

@@ -129,17 +129,18 @@ const PUT_AROUND = new Set(['double', 'duration', 'int', 'size', 'string', 'time
 /** Of `subject | name`, as in the templates of other languages. */
 export function filterHint(subject: string, name: string): string {
   const instead = calledInstead(subject, name);
-  return ` (templates and expressions have no filters; write ${instead ?? '|| for or'})`;
+  const remedy = instead === null ? 'or is written ||' : `write ${instead}`;
+  return ` (templates and expressions have no filters; ${remedy})`;
 }
 
+/** Null where it would be a guess: what a filter takes of a longer expression differs from language to language. */
 function calledInstead(subject: string, name: string): string | null {
-  const isPath = /^\w[\w.]*$/.test(subject);
-  if (name === 'default') return isPath ? `has(${subject}) ? ${subject} : …` : null;
+  if (!/^[a-z_]\w*(\.\w+)+$/i.test(subject)) return null;
+  if (name === 'default') return `has(${subject}) ? ${subject} : …`;
   const called = OTHER_NAMES.get(name.toLowerCase()) ?? name;
-  if (!FUNCTIONS.includes(called)) return null;
+  if (!FUNCTIONS.includes(called) || called === 'has') return null;
   if (PUT_AROUND.has(called)) return `${called}(${subject})`;
-  const receiver = isPath ? subject : `(${subject})`;
-  return `${receiver}.${called}(${CALLED_ALONE.has(called) ? '' : '…'})`;
+  return `${subject}.${called}(${CALLED_ALONE.has(called) ? '' : '…'})`;
 }
 
 /** `; did you mean size?` where there is no function of this name. */

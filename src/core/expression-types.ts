@@ -176,9 +176,7 @@ function isRefined(schema: JsonObject, base: JsonObject): boolean {
 }
 
 function declaredType(schema: JsonObject): string | null {
-  const { type, nullable } = schema;
-  // No keyword of JSON Schema, but Ajv knows it, and lets null through.
-  if (nullable === true) return null;
+  const { type } = schema;
   if (typeof type === 'string') return type;
   if (Array.isArray(type)) {
     if (type.length === 1) return String(type[0]);

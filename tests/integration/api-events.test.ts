@@ -110,16 +110,6 @@ test('an event that was not accepted is 404, which says where it may be', async 
   }
 });
 
-test('the filter of quarantine is told with an id that a shell takes as it is, and with no event_uid', async () => {
-  const told = async (name: string) => {
-    const { body } = await api.get(`/api/v1/events/${encodeURIComponent(name)}`);
-    return /--event-id ([^`]*)`/.exec(String(body.detail))?.[1];
-  };
-  expect(await told('nobody-1')).toBe('nobody-1');
-  expect(await told('x; rm -rf $HOME')).toBe('ID');
-  expect(await told(eventUid('a', 'b'))).toBe('ID');
-});
-
 test('an id of 200 characters of any kind is found by its path', async () => {
   for (const id of ['ä/ ?#%'.padEnd(200, 'ö'), 'a'.repeat(200), '../..']) {
     await receive(metricsEvent(id));

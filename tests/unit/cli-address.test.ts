@@ -61,6 +61,8 @@ test('a NATS that nobody named is doubted where ACTIVITY_CORE_API names another 
   expect((await resolveNatsAddress({ ...none, apiAddress: 'http://127.0.0.1:8080' })).doubt).toBeNull();
   expect((await resolveNatsAddress({ ...none, apiAddress, option: 'nats://one:1' })).doubt).toBeNull();
   expect((await resolveNatsAddress({ ...none, apiAddress, environment: 'nats://two:2' })).doubt).toBeNull();
+  for (const same of ['http://localhost:9001', 'http://[::1]:9001', '127.0.0.1:9001'])
+    expect((await resolveNatsAddress({ ...running, apiAddress: same })).doubt, same).toBeNull();
   const { doubt } = await resolveNatsAddress({ ...none, apiAddress });
   expect(doubt).toMatch(
     /^ACTIVITY_CORE_API is http:\/\/127\.0\.0\.1:9001, and NATS_URL is not set: this goes to nats:\/\/127\.0\.0\.1:4222 /,

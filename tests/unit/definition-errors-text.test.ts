@@ -68,6 +68,14 @@ describe('the text', () => {
       /: `\{\{ context\.metrics\.agent \}\} review` begins with a brace/,
     ],
     [
+      'an expression that begins with `!` and a space, which YAML would drop',
+      review(
+        'condition: context.metrics.summary.success_rate < 0.8',
+        'condition: ! (context.metrics.summary.success_rate < 0.8)',
+      ),
+      /^review\.yaml:13:\d+ rules\[0\]\.condition: `!` with a space behind it is a tag for YAML; put the whole value in quotes/,
+    ],
+    [
       'a template that begins a text without quotes',
       review('title: "Review {{ context.metrics.agent }}"', 'title: {{ context.metrics.agent }} review'),
       /^review\.yaml:15:\d+ \(file\): `\{\{ context\.metrics\.agent \}\} review` begins with a brace, .*put the whole text in quotes$/,

@@ -28,8 +28,8 @@ describe('the trigger', () => {
     ],
     [
       'a cron where the schedule belongs that has it',
-      hourly(SCHEDULE, '  schedule: "0 25 * * *"\n'),
-      'hourly.yaml:5:13 trigger.schedule: expected a mapping, found the text `0 25 * * *`; write `schedule: { cron: "0 25 * * *" }`',
+      hourly(SCHEDULE, '  schedule: "0 23 * * *"\n'),
+      'hourly.yaml:5:13 trigger.schedule: expected a mapping, found the text `0 23 * * *`; write `schedule: { cron: "0 23 * * *" }`',
     ],
     [
       'an interval where the schedule belongs that has it',
@@ -39,7 +39,17 @@ describe('the trigger', () => {
     [
       'a word where a schedule belongs',
       hourly(SCHEDULE, '  schedule: hourly\n'),
-      'hourly.yaml:5:13 trigger.schedule: expected a mapping, found the text `hourly`; write `schedule: { cron: "15 * * * *" }`',
+      'hourly.yaml:5:13 trigger.schedule: expected a mapping, found the text `hourly`; its cron or interval belongs below it, as in `schedule: { cron: "15 * * * *" }`',
+    ],
+    [
+      'a cron that is none, where a schedule belongs',
+      hourly(SCHEDULE, '  schedule: "0 25 * * *"\n'),
+      'hourly.yaml:5:13 trigger.schedule: expected a mapping, found the text `0 25 * * *`; its cron or interval belongs below it, as in `schedule: { cron: "15 * * * *" }`',
+    ],
+    [
+      'an interval that is too short, where a schedule belongs',
+      hourly(SCHEDULE, '  schedule: 500ms\n'),
+      'hourly.yaml:5:13 trigger.schedule: expected a mapping, found the text `500ms`; its cron or interval belongs below it, as in `schedule: { cron: "15 * * * *" }`',
     ],
     [
       'a bad cron',

@@ -37,7 +37,6 @@ describe('a JSON Schema as a type', () => {
       true,
       {},
       { type: ['string', 'null'] },
-      { type: 'string', nullable: true },
       { oneOf: [{ type: 'string' }, { type: 'integer' }] },
       { enum: ['a', 1] },
       { type: 'object' },
