@@ -1,6 +1,8 @@
 /** Temporal's side of our schedules: ids are `activity-core:<definition_id>` (contract 6). The only file that talks to ScheduleClient. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Client,
+  isGrpcCancelledError,
   ScheduleAlreadyRunning,
   type ScheduleDescription,
   type ScheduleHandle,
@@ -41,6 +43,7 @@ export interface TemporalSchedules {
 const PREFIX = 'activity-core:';
 const DEADLINE_MS = 10_000;
 const LIST_DEADLINE_MS = 30_000;
+const ASK_AGAIN_MS = 200;
 const UNPAUSED_NOTE = 'activity-core: unpaused';
 
 export const scheduleIdOf = (definitionId: string): string => `${PREFIX}${definitionId}`;
@@ -56,8 +59,17 @@ export function createTemporalSchedules({
 
   /** Without a deadline, a server that is away would be waited for without end. */
   async function ask<T>(work: () => Promise<T>, deadlineMs = DEADLINE_MS): Promise<T> {
+    const deadline = Date.now() + deadlineMs;
     try {
-      return await schedules.withDeadline(Date.now() + deadlineMs, work);
+      for (;;) {
+        try {
+          return await schedules.withDeadline(deadline, work);
+        } catch (error) {
+          // A server that has just begun cancels calls while it takes up its shards, and its client does not repeat them.
+          if (!isGrpcCancelledError(error) || Date.now() + ASK_AGAIN_MS >= deadline) throw error;
+          await sleep(ASK_AGAIN_MS);
+        }
+      }
     } catch (error) {
       if (error instanceof ScheduleNotFoundError || error instanceof ScheduleAlreadyRunning) throw error;
       // What the client makes of a spec that the server cannot read.
