@@ -33,7 +33,8 @@ Ctrl-C stops everything that was started here; so does \`kill ${pid}\`.
 
 function exportsOf(apiUrl: string, natsUrl: string): string {
   // One with a password is the NATS_URL that was given: who has it sets it again, and it is not printed.
-  const isSecret = new URL(natsUrl).username !== '';
+  const { username, password } = new URL(natsUrl);
+  const isSecret = username !== '' || password !== '';
   return `In each terminal first, so that commands find it:
   export ACTIVITY_CORE_API=${apiUrl}
 ${isSecret ? '' : `  export NATS_URL=${placeOf(natsUrl)}\n`}

@@ -27,8 +27,8 @@ test('it names its process, for whoever has no Ctrl-C to press', () => {
   expect(devSummary(input)).toContain('so does `kill 4711`.');
 });
 
-test('no password is shown', () => {
-  const servers = { ...input.servers, nats_url: 'nats://me:hidden@nats:4222' };
+test.each(['me:hidden', ':hidden'])('no password is shown: %s', (credentials) => {
+  const servers = { ...input.servers, nats_url: `nats://${credentials}@nats:4222` };
   const told = devSummary({ ...input, servers });
   expect(told).not.toContain('hidden');
   expect(told).not.toContain('export NATS_URL');
